@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Getting a kernel into guest memory: what a kernel file is, where its parts go, and what the vCPU
+ * must find when it starts. Set-up functions return 0 or a negative errno with a sentence in *why.
+ */
+#ifndef BOOT_BOOT_H
+#define BOOT_BOOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot/platform.h"
+#include "boot/why.h"
+
+enum kernel_format {
+	KERNEL_BZIMAGE, /* Linux boot protocol ≥ 2.12 with XLF_KERNEL_64 */
+	KERNEL_PVH,	/* ELF64 x86-64 with a XEN_ELFNOTE_PHYS32_ENTRY note */
+};
+
+/* An opened kernel file. Owned by the caller; kernel_close() unmaps it. */
+struct kernel {
+	const char *path; /* borrowed from kernel_open()'s caller */
+	const uint8_t *data;
+	size_t size;
+	enum kernel_format format;
+	char release[128]; /* "6.1.0-18-amd64", as uname -r says; "" if the file does not tell */
+};
+
+/*
+ * Maps the file and recognises its format by content.
+ * -ENOENT, -EACCES, …: it cannot be opened; -ENOEXEC: not a kernel we can boot (32-bit, other
+ * processor, no entry point, truncated …).
+ */
+int kernel_open(struct kernel *kernel, const char *path, struct why *why);
+void kernel_close(struct kernel *kernel);
+
+/*
+ * The ELF inside a bzImage (payload_offset/payload_length, boot protocol ≥ 2.08), decompressed (xz,
+ * zstd, gzip). *elf is malloc'd, the caller frees it. -ENOTSUP: a compression we do not know.
+ */
+int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, struct why *why);
+
+enum boot_mode {
+	BOOT_LONG64, /* 64-bit entry: rip, rsi = boot_params; page tables and GDT are ours to make */
+	BOOT_PVH32,  /* 32-bit protected mode, no paging: rip, rbx = hvm_start_info */
+};
+
+/* What the first vCPU starts with. */
+struct boot_entry {
+	enum boot_mode mode;
+	uint64_t rip;
+	uint64_t info; /* gpa of boot_params (rsi) or hvm_start_info (rbx) */
+};
+
+/*
+ * Loading, in this order:
+ *   kernel_load()    copies the kernel's parts and says where the initramfs may begin;
+ *   (the caller writes the initramfs to [*initrd_gpa, …) with the cpio functions)
+ *   kernel_finish()  writes the command line, the memory map and the parameters block.
+ * -ENOMEM: RAM is too small (the sentence says how much is needed).
+ */
+int kernel_load(const struct kernel *kernel, const struct boot_mem *mem, uint64_t *initrd_gpa,
+		struct why *why);
+int kernel_finish(const struct kernel *kernel, const struct boot_mem *mem,
+		  const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
+		  uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
+		  struct why *why);
+
+/* Writes RSDP, XSDT, FADT, MADT and DSDT (ACPI 6.5 §5.2, hardware-reduced) into low RAM. */
+int acpi_write(const struct platform *platform, const struct boot_mem *mem, uint64_t *rsdp_gpa,
+	       struct why *why);
+
+/*
+ * Fixed places in the first MiB, below everything the kernel is loaded to. All lie in RAM that the
+ * memory map gives as usable, but for the ACPI area, which it reserves.
+ */
+#define BOOT_GDT_GPA	 0x00000500ull
+#define BOOT_PVH_GPA	 0x00006000ull
+#define BOOT_ZERO_GPA	 0x00007000ull
+#define BOOT_PT_GPA	 0x00009000ull /* PML4, PDPT, 4 PDs: 6 pages, maps 4 GiB one to one */
+#define BOOT_CMDLINE_GPA 0x00020000ull
+#define BOOT_CMDLINE_MAX 0x00010000u
+#define BOOT_ACPI_GPA	 0x000e0000ull
+#define BOOT_ACPI_SIZE	 0x00020000u
+
+/* ---- an initramfs, written in place ("newc" cpio: kernel Documentation, buffer-format) ---- */
+
+/* A cpio archive being written to a buffer that the caller owns. After an error (no room) every
+ * further call is a no-op and cpio_end() reports it. */
+struct cpio {
+	uint8_t *buf;
+	size_t cap;
+	size_t len;
+	uint32_t ino;
+	int err;
+};
+
+void cpio_begin(struct cpio *cpio, void *buf, size_t cap);
+/* Appends bytes as they are (a user's initrd, compressed or not), padded to 4 bytes. */
+void cpio_raw(struct cpio *cpio, const void *data, size_t len);
+/* Paths are relative ("dev/console"). Parent folders are not made by themselves. */
+void cpio_dir(struct cpio *cpio, const char *path, unsigned int mode);
+void cpio_file(struct cpio *cpio, const char *path, unsigned int mode, const void *data, size_t len);
+void cpio_symlink(struct cpio *cpio, const char *path, const char *target);
+void cpio_chardev(struct cpio *cpio, const char *path, unsigned int mode, unsigned int major,
+		  unsigned int minor);
+/* Writes the trailer. 0, or -ENOSPC if the buffer was too small, -EFBIG for a file over 4 GiB. */
+int cpio_end(struct cpio *cpio);
+
+/* ---- kernel modules ---- */
+
+struct module_list {
+	char **path; /* absolute paths on the host, in the order to load them; malloc'd */
+	size_t n;
+};
+
+/*
+ * Finds each name (dashes and underscores are alike) and all it depends on, in load order, from
+ * DIR/modules.dep; what DIR/modules.builtin has is skipped. DIR is a /lib/modules/VERSION.
+ * A name that ends with '?' may be missing. -ENOENT names every missing one; nothing is leaked.
+ */
+int modules_resolve(struct module_list *list, const char *dir, const char *const *names, size_t n,
+		    struct why *why);
+void module_list_free(struct module_list *list);
+
+/* Reads a module, unpacking .ko.xz, .ko.zst and .ko.gz. *data is malloc'd, the caller frees it. */
+int module_read(const char *path, uint8_t **data, size_t *size, struct why *why);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the VMM tells the guest's init: a file of "key=value" records, each ended by a NUL byte, in
+ * the initramfs. The order of records counts where a key may come again. Unknown keys are an error,
+ * so that an old init never half-understands a new VMM.
+ *
+ *   module=PATH           load it (a plain .ko in the initramfs); again for each, in order
+ *   root.source=TAG       the root file system: what mount(2) takes. Without root.*, the root is the
+ *   root.type=9p          initramfs itself
+ *   root.options=OPTIONS
+ *   root.overlay=1        the root is mounted read-only below a tmpfs overlay
+ *   busybox=1             install the applets of /bin/busybox (in the initramfs root)
+ *   mount.source=TAG      further mounts, after the root, in order; each starts with its source.
+ *   mount.type=9p         The mount point is made if it is not there.
+ *   mount.path=/mnt/src
+ *   mount.options=OPTIONS (may be empty; "ro" and the like become flags)
+ *   hostname=NAME
+ *   cwd=PATH              where the command starts
+ *   env=NAME=VALUE        again for each; nothing else is in the environment
+ *   tty=ROWSxCOLUMNS      give the command a pseudo-terminal; without it, three pipes
+ *   arg=WORD              the command; again for each word
+ */
+#ifndef IMAGES_CONFIG_H
+#define IMAGES_CONFIG_H
+
+#define GUEST_DIR	  ".ninepin" /* in the initramfs */
+#define GUEST_INIT_PATH	  GUEST_DIR "/init"
+#define GUEST_CONFIG_PATH GUEST_DIR "/config"
+#define GUEST_MODULES_DIR GUEST_DIR "/modules"
+
+#endif

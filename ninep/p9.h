@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The 9P2000.L server, as a transport sees it. It knows no guest addresses: a request is an iovec of
+ * T-message bytes and an iovec to put the reply in.
+ *
+ * Server: the executor, its ring and workers, the pools. Share: a host folder. Session: one
+ * connection to a share with its fids. A server serves any number of sessions.
+ */
+#ifndef NINEP_P9_H
+#define NINEP_P9_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct p9_server;
+struct p9_share;
+struct p9_session;
+struct p9_req;
+
+/* How host operations are carried out. Replies are the same in all. */
+enum p9_executor {
+	P9_EXEC_SYNC, /* system calls, here and now */
+	P9_EXEC_RING, /* everything through io_uring, or a worker where it has no opcode */
+	P9_EXEC_AUTO, /* in place where it cannot block, else as P9_EXEC_RING */
+};
+
+/* Every limit of the server, in one place; see docs/limits.md. */
+#define P9_MSIZE_MAX	 (1024u * 1024u) /* bytes of one message, its payload included */
+#define P9_MSIZE_MIN	 4096u
+#define P9_MAX_REQS	 256 /* requests in flight, of one session */
+#define P9_MAX_FIDS	 65536 /* fids of one session */
+#define P9_T_MAX	 8192 /* bytes of a T-message without Twrite's payload */
+#define P9_MAX_IOV	 260 /* pieces of one request's buffer, T or R */
+#define P9_WORKERS	 4
+
+/*
+ * Makes a server. All its descriptors are opened here; threads start with p9_server_start().
+ * P9_EXEC_RING and P9_EXEC_AUTO need io_uring: -ENOSYS or -EPERM if the host refuses it (the caller
+ * may then choose P9_EXEC_SYNC). The calling thread is the ring's thread from then on.
+ */
+int p9_server_new(struct p9_server **server, enum p9_executor executor);
+int p9_server_start(struct p9_server *server);
+/* After every session is freed. Stops the workers. */
+void p9_server_free(struct p9_server *server);
+
+/*
+ * A descriptor that polls readable when the ring's thread has something to do, or -1 (sync); the
+ * thread then calls p9_server_run(), which never waits. done() may be called from within.
+ */
+int p9_server_fd(const struct p9_server *server);
+void p9_server_run(struct p9_server *server);
+
+/*
+ * Opens a host folder as a share; flags are P9_SHARE_*. Negative errno: as open(2), -ENOTDIR.
+ * The server must outlive it, sessions hold a reference.
+ */
+#define P9_SHARE_RO 1u /* every change is refused with EROFS */
+int p9_share_open(struct p9_share **share, struct p9_server *server, const char *path,
+		  unsigned int flags);
+void p9_share_put(struct p9_share *share);
+
+int p9_session_new(struct p9_session **session, struct p9_share *share);
+/*
+ * Drops every fid, after every request in flight has ended (done() was called for each): a device
+ * reset. This waits; it must not be called on the ring's thread while requests need that thread,
+ * unless that thread keeps calling p9_server_run() (this function does so itself when it is called
+ * on the ring's thread).
+ */
+void p9_session_reset(struct p9_session *session);
+/* Resets, then frees. */
+void p9_session_free(struct p9_session *session);
+
+/*
+ * The end of a request: len is the length of the reply that was written to r_iov, 0 if the request
+ * was dropped (reset, or a T-message too broken to answer). Called exactly once, on whatever
+ * thread finished the request, perhaps before p9_submit() returns.
+ */
+typedef void (*p9_done)(void *opaque, size_t len);
+
+/*
+ * Takes one request. The iovec arrays are copied; the memory they name must stay until done(). The
+ * bytes of the T-message are read once (a Twrite's payload by the host's write itself).
+ * Returns 0, or -EAGAIN if P9_MAX_REQS of this session are in flight (done() is not called then; try
+ * again when a request has ended), or -EINVAL if an array has more than P9_MAX_IOV pieces.
+ */
+int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
+	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque);
+
+#endif

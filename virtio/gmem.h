@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory as devices see it. The guest is hostile: every address it gives goes through
+ * gmem_slice(), which is the only way to a host pointer.
+ */
+#ifndef VIRTIO_GMEM_H
+#define VIRTIO_GMEM_H
+
+#include <stdint.h>
+
+#define GMEM_MAX_REGIONS 2
+
+struct gmem_region {
+	uint64_t gpa;
+	uint64_t size; /* bytes */
+	uint8_t *host;
+};
+
+struct gmem {
+	struct gmem_region region[GMEM_MAX_REGIONS];
+	unsigned int nregions;
+};
+
+/* Host address of [gpa, gpa + len), or NULL unless one region holds all of it. */
+void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event loop of the main thread: descriptors to wait for and what to call. One thread only,
+ * but for loop_wake().
+ */
+#ifndef VMM_LOOP_H
+#define VMM_LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+
+#define LOOP_MAX_WATCHES 32
+
+struct loop;
+
+/* revents as poll(2) gives them. */
+typedef void (*loop_fn)(void *arg, short revents);
+
+/* NULL with errno set if memory or descriptors run out. */
+struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+
+/*
+ * Watches fd for events (POLLIN, POLLOUT; 0 for errors only). Returns an id ≥ 0, or -ENOSPC. The
+ * descriptor stays the caller's. Plain files work (they are always ready).
+ */
+int loop_watch(struct loop *loop, int fd, short events, loop_fn fn, void *arg);
+/* Changes what is waited for. With events < 0 the watch sleeps (not even errors are reported). */
+void loop_events(struct loop *loop, int id, short events);
+/* Safe from within a callback, also for the watch being served. */
+void loop_unwatch(struct loop *loop, int id);
+
+/* Runs callbacks until loop_stop(). 0, or a negative errno if waiting itself failed. */
+int loop_run(struct loop *loop);
+/* From any thread: loop_run() returns soon. */
+void loop_stop(struct loop *loop);
+
+#endif
