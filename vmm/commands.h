@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands: each takes its words (argv[0] is its name) and returns the exit status. */
+#ifndef VMM_COMMANDS_H
+#define VMM_COMMANDS_H
+
+int run_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/kernels.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "boot/boot.h"
+
+#define TREE_IMAGE "arch/x86/boot/bzImage"
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/*
+ * Takes a candidate: 1 if it can be read, 0 if not. One that is there but may not be read is
+ * remembered in the note, with the mend: distributions hide kernels from ordinary users.
+ */
+static int try_kernel(struct kernel_choice *choice, const char *path)
+{
+	if (!is_file(path))
+		return 0;
+	if (access(path, R_OK) == 0) {
+		choice->path = strdup(path);
+		return choice->path != NULL;
+	}
+	if (!choice->note.text[0])
+		why_fail(&choice->note, 0,
+			 "the kernel %s is readable by root only: sudo chmod a+r %s", path, path);
+	return 0;
+}
+
+static int is_vmlinuz(const struct dirent *entry)
+{
+	return !strncmp(entry->d_name, "vmlinuz-", 8);
+}
+
+/* The newest by version among DIR/vmlinuz-*. */
+static int try_newest(struct kernel_choice *choice, const char *dir)
+{
+	struct dirent **list;
+	int n = scandir(dir, &list, is_vmlinuz, versionsort), found = 0;
+
+	for (int i = n - 1; i >= 0; i--) {
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name);
+		if (!found)
+			found = try_kernel(choice, path);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	return found;
+}
+
+/* What `make run` fetched: the folder "kernel" beside the program. */
+static int try_cache(struct kernel_choice *choice)
+{
+	char exe[3072], path[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return 0;
+	exe[n] = '\0';
+	slash = strrchr(exe, '/');
+	if (!slash)
+		return 0;
+	*slash = '\0';
+	/* The unpacked kernel boots faster. */
+	snprintf(path, sizeof(path), "%s/kernel/vmlinux", exe);
+	if (try_kernel(choice, path))
+		return 1;
+	snprintf(path, sizeof(path), "%s/kernel/boot", exe);
+	return try_newest(choice, path);
+}
+
+static int look_around(struct kernel_choice *choice, struct why *why)
+{
+	struct utsname uts;
+	char path[4096];
+
+	if (try_kernel(choice, TREE_IMAGE))
+		return 0;
+	if (uname(&uts) == 0) {
+		snprintf(path, sizeof(path), "/usr/lib/modules/%s/vmlinuz", uts.release);
+		if (try_kernel(choice, path))
+			return 0;
+		snprintf(path, sizeof(path), "/boot/vmlinuz-%s", uts.release);
+		if (try_kernel(choice, path))
+			return 0;
+	}
+	if (try_newest(choice, "/boot") || try_cache(choice))
+		return 0;
+	if (choice->note.text[0])
+		return why_fail(why, -EACCES, "%s", choice->note.text);
+	return why_fail(why, -ENOENT,
+			"no kernel found (not in " TREE_IMAGE
+			", /usr/lib/modules, /boot or beside the program): name one with --kernel, or "
+			"let `make run` fetch one");
+}
+
+static int take_asked(struct kernel_choice *choice, const char *asked, struct why *why)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s", asked);
+	if (is_folder(asked)) {
+		snprintf(path, sizeof(path), "%s/" TREE_IMAGE, asked);
+		if (!is_file(path))
+			return why_fail(why, -ENOENT,
+					"--kernel: %s is a folder without " TREE_IMAGE
+					": build the kernel there, or name a file",
+					asked);
+	}
+	choice->path = strdup(path);
+	return choice->path ? 0 : why_fail(why, -ENOMEM, "no memory left");
+}
+
+/* Sets choice->modules to a copy of dir if it is one that modules can be found in. */
+static bool try_modules(struct kernel_choice *choice, const char *dir)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/modules.dep", dir);
+	if (!is_file(path))
+		return false;
+	choice->modules = strdup(dir);
+	return choice->modules != NULL;
+}
+
+/*
+ * Modules of a kernel of this release: beside the file, as packages lay them out when unpacked into a
+ * folder (DIR/boot/vmlinuz-V or DIR/vmlinux, and DIR/lib/modules/V), else the system's.
+ */
+static void find_modules(struct kernel_choice *choice, const char *release)
+{
+	static const char *const beside[] = { "lib/modules", "../lib/modules", "../usr/lib/modules" };
+	char dir[2048], path[4096];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", choice->path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+	else
+		snprintf(dir, sizeof(dir), ".");
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", dir, beside[i], release);
+		if (try_modules(choice, path))
+			return;
+	}
+	/* /usr/lib/modules/V/vmlinuz has them right there. */
+	if (try_modules(choice, dir))
+		return;
+	snprintf(path, sizeof(path), "/usr/lib/modules/%s", release);
+	if (try_modules(choice, path))
+		return;
+	snprintf(path, sizeof(path), "/lib/modules/%s", release);
+	try_modules(choice, path);
+}
+
+int kernel_choose(struct kernel_choice *choice, const char *asked, const char *modules,
+		  struct why *why)
+{
+	struct kernel kernel;
+	int err;
+
+	memset(choice, 0, sizeof(*choice));
+	err = asked ? take_asked(choice, asked, why) : look_around(choice, why);
+	if (err)
+		return err;
+	if (modules) {
+		if (!is_folder(modules))
+			return why_fail(why, -ENOENT,
+					"--modules: %s is not a folder: give a /lib/modules/VERSION",
+					modules);
+		choice->modules = strdup(modules);
+		return choice->modules ? 0 : why_fail(why, -ENOMEM, "no memory left");
+	}
+	err = kernel_open(&kernel, choice->path, why);
+	if (err)
+		return err;
+	if (kernel.release[0])
+		find_modules(choice, kernel.release);
+	kernel_close(&kernel);
+	return 0;
+}
+
+void kernel_choice_free(struct kernel_choice *choice)
+{
+	free(choice->path);
+	free(choice->modules);
+}

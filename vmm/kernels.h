@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Which kernel to boot, and where its modules are. */
+#ifndef VMM_KERNELS_H
+#define VMM_KERNELS_H
+
+#include "boot/why.h"
+
+struct kernel_choice {
+	char *path;    /* the file; malloc'd */
+	char *modules; /* its /lib/modules/VERSION, or NULL if there is none; malloc'd */
+	/* A sentence for the user about a kernel that was passed over, or "". */
+	struct why note;
+};
+
+/*
+ * asked: a kernel file or a build tree, or NULL to look around: the build tree we stand in, the
+ * running kernel, the newest readable one in /boot, the one that `make run` keeps beside the
+ * program. modules: a folder that the user named, or NULL.
+ * -ENOENT or -EACCES with a sentence. kernel_choice_free() is right after either.
+ */
+int kernel_choose(struct kernel_choice *choice, const char *asked, const char *modules,
+		  struct why *why);
+void kernel_choice_free(struct kernel_choice *choice);
+
+#endif

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "boot/platform.h"
+
+/* The client's virtio transport takes PAGE_SIZE × (128 - 3) bytes at most; more is clamped. */
+#define DEFAULT_MSIZE 512000u
+/* Shared mappings work with it, and edits on the host are seen. */
+#define DEFAULT_CACHE "mmap"
+#define DEFAULT_RAM   (1024ull << 20)
+
+enum {
+	OPT_SHARE = 256,
+	OPT_ROOT,
+	OPT_KERNEL,
+	OPT_MODULES,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_TIMEOUT,
+	OPT_RESULT,
+	OPT_CONSOLE_LOG,
+	OPT_IO,
+};
+
+static const struct option long_options[] = {
+	{ "share", required_argument, NULL, OPT_SHARE },
+	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "modules", required_argument, NULL, OPT_MODULES },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "mem", required_argument, NULL, 'm' },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "result", required_argument, NULL, OPT_RESULT },
+	{ "console-log", required_argument, NULL, OPT_CONSOLE_LOG },
+	{ "io", required_argument, NULL, OPT_IO },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int no_memory(struct why *why)
+{
+	return why_fail(why, -ENOMEM, "there is no memory left to read the options");
+}
+
+/* The last one given wins. */
+static int set_string(char **to, const char *value, struct why *why)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return no_memory(why);
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+static int set_path(char **to, const char *option, const char *value, struct why *why)
+{
+	if (!*value)
+		return why_fail(why, -EINVAL, "%s: the name is empty: give a file or a folder",
+				option);
+	return set_string(to, value, why);
+}
+
+int parse_ram(const char *text, uint64_t *bytes, struct why *why)
+{
+	unsigned int shift = 20;
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno)
+		goto bad;
+	if (*end) {
+		switch (toupper((unsigned char)*end)) {
+		case 'K':
+			shift = 10;
+			break;
+		case 'M':
+			shift = 20;
+			break;
+		case 'G':
+			shift = 30;
+			break;
+		case 'T':
+			shift = 40;
+			break;
+		default:
+			goto bad;
+		}
+		end++;
+		/* "512M", "512MB" and "512MiB" are the same to people. */
+		if (!strcasecmp(end, "b") || !strcasecmp(end, "ib"))
+			end += strlen(end);
+		if (*end)
+			goto bad;
+	}
+	if (n > UINT64_MAX >> shift)
+		goto bad;
+	/* Whole pages: KVM takes nothing else. */
+	*bytes = (n << shift) & ~0xfffull;
+	return 0;
+bad:
+	return why_fail(why, -EINVAL, "--mem: '%s' is not a size: give MiB, or a number with K, M or G",
+			text);
+}
+
+int parse_duration(const char *text, uint64_t *ms, struct why *why)
+{
+	static const struct {
+		char suffix;
+		double seconds;
+	} units[] = { { '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char *end;
+	double n = strtod(text, &end);
+
+	if ((isdigit((unsigned char)*text) || *text == '.') && end != text && isfinite(n))
+		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+			double total = n * units[i].seconds * 1000;
+
+			if (*end != units[i].suffix || (*end && end[1]))
+				continue;
+			if (total > 1e15)
+				break;
+			/* A time-out that rounds down to "none" would be a trap. */
+			*ms = total > 0 && total < 1 ? 1 : (uint64_t)total;
+			return 0;
+		}
+	return why_fail(why, -EINVAL,
+			"--timeout: '%s' is not a time: give seconds, or a number with s, m, h or d",
+			text);
+}
+
+static int parse_cpus(const char *text, unsigned int *cpus, struct why *why)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (!*text || *end || n < 1 || n > PLATFORM_MAX_CPUS)
+		return why_fail(why, -EINVAL, "--cpus: '%s' is not a number from 1 to %d", text,
+				PLATFORM_MAX_CPUS);
+	*cpus = (unsigned int)n;
+	return 0;
+}
+
+static int parse_executor(const char *text, enum p9_executor *executor, struct why *why)
+{
+	if (!strcmp(text, "auto"))
+		*executor = P9_EXEC_AUTO;
+	else if (!strcmp(text, "ring"))
+		*executor = P9_EXEC_RING;
+	else if (!strcmp(text, "sync"))
+		*executor = P9_EXEC_SYNC;
+	else
+		return why_fail(why, -EINVAL, "--io: '%s' is not one of auto, ring and sync", text);
+	return 0;
+}
+
+static int add_words(char **append, const char *words, struct why *why)
+{
+	size_t old = strlen(*append), more = strlen(words);
+	char *joined = realloc(*append, old + 1 + more + 1);
+
+	if (!joined)
+		return no_memory(why);
+	*append = joined;
+	if (old)
+		joined[old++] = ' ';
+	memcpy(joined + old, words, more + 1);
+	return 0;
+}
+
+/* ---- --share HOST[:GUEST][:ro][,OPTION…] ---- */
+
+static int share_option(struct share_options *share, const char *word, struct why *why)
+{
+	static const char *const caches[] = { "none", "readahead", "mmap", "loose", "fscache" };
+	const char *value = strchr(word, '=');
+
+	if (!strcmp(word, "ro") || !strcmp(word, "rw")) {
+		share->ro = word[1] == 'o';
+		return 0;
+	}
+	if (value && !strncmp(word, "cache=", 6)) {
+		for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)
+			if (!strcmp(value + 1, caches[i]))
+				return set_string(&share->cache, value + 1, why);
+		return why_fail(why, -EINVAL,
+				"--share: cache=%s is none of none, readahead, mmap, loose and fscache",
+				value + 1);
+	}
+	if (value && !strncmp(word, "msize=", 6)) {
+		char *end;
+		unsigned long n = strtoul(value + 1, &end, 10);
+
+		if (!isdigit((unsigned char)value[1]) || *end || n < P9_MSIZE_MIN ||
+		    n > P9_MSIZE_MAX)
+			return why_fail(why, -EINVAL,
+					"--share: msize=%s is not a number of bytes from %u to %u",
+					value + 1, P9_MSIZE_MIN, P9_MSIZE_MAX);
+		share->msize = (uint32_t)n;
+		return 0;
+	}
+	if (value && !strncmp(word, "tag=", 4)) {
+		if (!value[1] || strlen(value + 1) > 31 || strpbrk(value + 1, " \t/"))
+			return why_fail(why, -EINVAL,
+					"--share: tag=%s: a tag is one word of at most 31 letters",
+					value + 1);
+		return set_string(&share->tag, value + 1, why);
+	}
+	return why_fail(why, -EINVAL,
+			"--share: unknown option '%s': there are ro, rw, cache=, msize= and tag= (a comma "
+			"in a path is written twice)",
+			word);
+}
+
+/* Splits the next comma-separated word off *rest, in place; two commas are one that is meant. */
+static char *next_word(char **rest)
+{
+	char *word = *rest, *to = word, *from = word;
+
+	if (!word)
+		return NULL;
+	for (; *from; from++) {
+		if (*from == ',' && from[1] != ',')
+			break;
+		if (*from == ',')
+			from++;
+		*to++ = *from;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return word;
+}
+
+static int share_place(struct share_options *share, char *place, struct why *why)
+{
+	struct stat st;
+	char *colon;
+	int err;
+
+	/* A colon in the name of a folder that is there is no separator. */
+	if (stat(place, &st) != 0) {
+		colon = strrchr(place, ':');
+		if (colon && (!strcmp(colon, ":ro") || !strcmp(colon, ":rw"))) {
+			share->ro = colon[2] == 'o';
+			*colon = '\0';
+		}
+	}
+	if (stat(place, &st) != 0) {
+		colon = strrchr(place, ':');
+		if (colon && colon[1] != '/')
+			return why_fail(why, -EINVAL,
+					"--share: '%s' is no place in the guest: give an absolute path",
+					colon + 1);
+		if (colon) {
+			err = set_string(&share->guest, colon + 1, why);
+			if (err)
+				return err;
+			*colon = '\0';
+		}
+	}
+	return set_path(&share->host, "--share", place, why);
+}
+
+int share_options_parse(struct share_options *share, const char *text, struct why *why)
+{
+	char *copy = strdup(text), *rest = copy, *word;
+	int err;
+
+	if (!copy)
+		return no_memory(why);
+	share->msize = DEFAULT_MSIZE;
+	err = set_string(&share->cache, DEFAULT_CACHE, why);
+	if (!err)
+		err = share_place(share, next_word(&rest), why);
+	while (!err && (word = next_word(&rest)))
+		err = share_option(share, word, why);
+	free(copy);
+	return err;
+}
+
+void share_options_free(struct share_options *share)
+{
+	free(share->host);
+	free(share->guest);
+	free(share->tag);
+	free(share->cache);
+}
+
+/* ---- all ---- */
+
+static int one_option(struct run_options *opt, int c, const char *arg, struct why *why)
+{
+	switch (c) {
+	case OPT_SHARE:
+		if (opt->nshares == MAX_SHARES)
+			return why_fail(why, -EINVAL, "--share: there can be %d at most",
+					MAX_SHARES);
+		return share_options_parse(&opt->share[opt->nshares++], arg, why);
+	case OPT_ROOT:
+		opt->root_set = true;
+		return set_path(&opt->root, "--root", arg, why);
+	case OPT_KERNEL:
+		return set_path(&opt->kernel, "--kernel", arg, why);
+	case OPT_MODULES:
+		return set_path(&opt->modules, "--modules", arg, why);
+	case OPT_INITRD:
+		return set_path(&opt->initrd, "--initrd", arg, why);
+	case OPT_RESULT:
+		return set_path(&opt->result, "--result", arg, why);
+	case OPT_CONSOLE_LOG:
+		return set_path(&opt->console_log, "--console-log", arg, why);
+	case OPT_APPEND:
+		return add_words(&opt->append, arg, why);
+	case OPT_TIMEOUT:
+		return parse_duration(arg, &opt->timeout_ms, why);
+	case OPT_IO:
+		return parse_executor(arg, &opt->executor, why);
+	case 'c':
+		return parse_cpus(arg, &opt->cpus, why);
+	case 'm':
+		return parse_ram(arg, &opt->ram, why);
+	case 'v':
+		opt->verbose = true;
+		return 0;
+	case 'h':
+		opt->help = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int options_parse(struct run_options *opt, int argc, char *const *argv, struct why *why)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	int c, err;
+
+	memset(opt, 0, sizeof(*opt));
+	opt->ram = DEFAULT_RAM;
+	opt->executor = P9_EXEC_AUTO;
+	opt->cpus = online < 1 ? 1 : online > PLATFORM_MAX_CPUS ? PLATFORM_MAX_CPUS : (unsigned int)online;
+	opt->command = argv + argc;
+	err = set_string(&opt->root, "/", why);
+	if (!err)
+		err = set_string(&opt->append, "", why);
+
+	optind = 0; /* start afresh: tests parse more than once */
+	opterr = 0;
+	while (!err) {
+		/* The word that getopt is about to look at: what a complaint should name. */
+		const char *word = argv[optind ? optind : 1];
+
+		c = getopt_long(argc, argv, "+:c:m:vh", long_options, NULL);
+		if (c == -1)
+			break;
+		if (c == '?')
+			return why_fail(why, -EINVAL,
+					"unknown option '%s': see ninepin run --help", word);
+		if (c == ':')
+			return why_fail(why, -EINVAL,
+					"option '%s' needs a value: see ninepin run --help", word);
+		err = one_option(opt, c, optarg, why);
+	}
+	if (!err)
+		opt->command = argv + optind;
+	return err;
+}
+
+void options_free(struct run_options *opt)
+{
+	for (unsigned int i = 0; i < opt->nshares; i++)
+		share_options_free(&opt->share[i]);
+	free(opt->root);
+	free(opt->kernel);
+	free(opt->modules);
+	free(opt->initrd);
+	free(opt->append);
+	free(opt->result);
+	free(opt->console_log);
+}

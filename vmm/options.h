@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The words after `ninepin run`, read into values. */
+#ifndef VMM_OPTIONS_H
+#define VMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot/why.h"
+#include "ninep/p9.h"
+
+#define MAX_SHARES 15 /* of the user's; the root may be one more 9P device */
+
+/* All strings are malloc'd and the options' own. */
+struct share_options {
+	char *host;  /* as given; the folder on the host */
+	char *guest; /* where it appears; NULL: where the root says */
+	char *tag;   /* 9P mount tag; NULL: made up */
+	char *cache; /* as in mount(8)'s cache= for 9p */
+	uint32_t msize;
+	bool ro;
+};
+
+struct run_options {
+	struct share_options share[MAX_SHARES];
+	unsigned int nshares;
+	char *root;    /* "busybox", or a folder */
+	bool root_set; /* --root was given */
+	char *kernel;  /* a file or a build tree; NULL: find one */
+	char *modules; /* a /lib/modules/VERSION; NULL: find it */
+	char *initrd;
+	char *append; /* all --append, in order, with a space between; "" if none */
+	char *result;
+	char *console_log;
+	unsigned int cpus;
+	uint64_t ram;	     /* bytes */
+	uint64_t timeout_ms; /* 0: none */
+	enum p9_executor executor;
+	bool verbose;
+	bool help;
+	char *const *command; /* borrowed from argv, ends with NULL; empty: a shell */
+};
+
+/*
+ * argv[0] is "run". 0, or -EINVAL with a sentence. options_free() is right after either.
+ */
+int options_parse(struct run_options *opt, int argc, char *const *argv, struct why *why);
+void options_free(struct run_options *opt);
+
+/* One share, as after --share. share must be zeroed; share_options_free() is right after either. */
+int share_options_parse(struct share_options *share, const char *text, struct why *why);
+void share_options_free(struct share_options *share);
+
+/* "512", "512M", "2G": a bare number is MiB. */
+int parse_ram(const char *text, uint64_t *bytes, struct why *why);
+/* "30", "1.5m", "2h", "1d", as timeout(1) takes them. */
+int parse_duration(const char *text, uint64_t *ms, struct why *why);
+
+#endif

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/plan.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "images/config.h"
+
+#define ROOT_TAG "ninepin.root"
+
+/* Formats a string that lives as long as the plan. NULL if there is no memory. */
+static __attribute__((format(printf, 2, 3))) char *keep(struct plan *plan, const char *fmt, ...)
+{
+	char **grown = realloc(plan->kept, (plan->nkept + 1) * sizeof(*grown));
+	char *text;
+	va_list ap;
+	int n;
+
+	if (!grown)
+		return NULL;
+	plan->kept = grown;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return NULL;
+	plan->kept[plan->nkept++] = text;
+	return text;
+}
+
+static int no_memory(struct why *why)
+{
+	return why_fail(why, -ENOMEM, "there is no memory left to prepare the guest");
+}
+
+/* ---- shares ---- */
+
+static bool is_host_root(const struct plan *plan)
+{
+	return plan->guest.root && !strcmp(plan->share[0].path, "/");
+}
+
+static int check_folder(const char *path, struct why *why)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return why_fail(why, -errno, "the folder %s cannot be shared: %s", path,
+				strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return why_fail(why, -ENOTDIR,
+				"%s is not a folder: share the folder that it is in", path);
+	if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) < 0)
+		return why_fail(why, -EACCES,
+				"the folder %s may not be read by you: chmod u+rx it, or be its owner",
+				path);
+	return 0;
+}
+
+/* Where the folder of a share really is; the first thing to be looked at, as the likeliest mistake. */
+static int resolve_share(struct plan *plan, unsigned int i, struct why *why)
+{
+	const char *host = plan->opt->share[i].host;
+	char *real = realpath(host, NULL);
+
+	if (!real && errno == ENOENT)
+		return why_fail(why, -ENOENT,
+				"the folder %s to share is not there: make it first, or give another to "
+				"--share",
+				host);
+	if (!real)
+		return why_fail(why, -errno,
+				"the folder %s to share cannot be reached: %s: see the modes of the "
+				"folders above it",
+				host, strerror(errno));
+	plan->folder[i] = keep(plan, "%s", real);
+	free(real);
+	if (!plan->folder[i])
+		return no_memory(why);
+	return check_folder(plan->folder[i], why);
+}
+
+static int add_share(struct plan *plan, unsigned int i, struct why *why)
+{
+	const struct share_options *opt = &plan->opt->share[i];
+	struct machine_share *share = &plan->share[plan->nshares];
+	struct guest_mount *mount = &plan->mount[i];
+
+	share->path = plan->folder[i];
+	share->ro = opt->ro;
+	share->tag = opt->tag ? opt->tag : keep(plan, "share%u", i);
+
+	if (opt->guest) {
+		mount->path = opt->guest;
+	} else if (is_host_root(plan) && strcmp(share->path, "/")) {
+		mount->path = share->path;
+	} else {
+		const char *slash = strrchr(share->path, '/');
+
+		mount->path = keep(plan, "/mnt/%s", slash[1] ? slash + 1 : "root");
+	}
+	mount->source = share->tag;
+	mount->type = "9p";
+	mount->options = keep(plan, "trans=virtio,version=9p2000.L,cache=%s,msize=%u%s", opt->cache,
+			      opt->msize, opt->ro ? ",ro" : "");
+	if (!share->tag || !mount->path || !mount->options)
+		return no_memory(why);
+
+	for (unsigned int k = 0; k < i; k++) {
+		if (!strcmp(plan->mount[k].path, mount->path))
+			return why_fail(why, -EINVAL,
+					"two shares would both be at %s in the guest: give one another "
+					"place with --share HOST:GUEST",
+					mount->path);
+		if (!strcmp(plan->mount[k].source, mount->source))
+			return why_fail(why, -EINVAL,
+					"two shares have the tag '%s': give one another with tag=",
+					mount->source);
+	}
+	if (!strcmp(share->tag, ROOT_TAG))
+		return why_fail(why, -EINVAL, "the tag " ROOT_TAG " is taken: give another with tag=");
+	plan->nshares++;
+	return 0;
+}
+
+/* ---- the root ---- */
+
+/* Whether a program needs no other files to run: a PT_INTERP header names a dynamic linker. */
+static bool is_static(const char *path)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr ph;
+	bool found = false;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, &head, sizeof(head), 0) == sizeof(head) &&
+	    !memcmp(head.e_ident, ELFMAG, SELFMAG) && head.e_ident[EI_CLASS] == ELFCLASS64) {
+		found = true;
+		for (unsigned int i = 0; found && i < head.e_phnum; i++) {
+			off_t at = (off_t)(head.e_phoff + i * sizeof(ph));
+
+			if (pread(fd, &ph, sizeof(ph), at) != sizeof(ph) || ph.p_type == PT_INTERP)
+				found = false;
+		}
+	}
+	close(fd);
+	return found;
+}
+
+static int find_busybox(struct plan *plan, struct why *why)
+{
+	static const char *const places[] = {
+		"/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox", "/bin/busybox.static",
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (is_static(places[i])) {
+			plan->busybox = strdup(places[i]);
+			return plan->busybox ? 0 : no_memory(why);
+		}
+	return why_fail(why, -ENOENT,
+			"--root busybox needs a static busybox in /bin, and there is none: "
+			"apt-get install busybox-static");
+}
+
+/* Whether the chosen kernel can lay a tmpfs over a read-only root. Without modules it is taken to
+ * have all built in; init says so if it has not. */
+static bool has_overlay(const struct plan *plan)
+{
+	static const char *const overlay[] = { "overlay" };
+	struct module_list list;
+	struct why ignored;
+
+	if (!plan->kernel.modules)
+		return true;
+	if (modules_resolve(&list, plan->kernel.modules, overlay, 1, &ignored) < 0)
+		return false;
+	module_list_free(&list);
+	return true;
+}
+
+static int choose_root(struct plan *plan, struct why *why)
+{
+	const char *root = plan->opt->root;
+	struct machine_share *share;
+	char *real;
+	int err;
+
+	if (strcmp(root, "busybox") && !has_overlay(plan)) {
+		if (plan->opt->root_set)
+			return why_fail(why, -ENOTSUP,
+					"the kernel %s has no overlayfs, which --root %s needs: use "
+					"--root busybox, or another kernel",
+					plan->kernel.path, root);
+		why_fail(&plan->note, 0,
+			 "the kernel %s has no overlayfs: the guest's root is busybox instead of this "
+			 "machine's",
+			 plan->kernel.path);
+		root = "busybox";
+	}
+	if (!strcmp(root, "busybox")) {
+		err = find_busybox(plan, why);
+		plan->guest.busybox = plan->busybox;
+		return err;
+	}
+	real = realpath(root, NULL);
+	if (!real)
+		return why_fail(why, -errno, "--root: the folder %s cannot be used: %s: give another, "
+					     "or busybox",
+				root, strerror(errno));
+	share = &plan->share[plan->nshares++];
+	share->path = keep(plan, "%s", real);
+	free(real);
+	if (!share->path)
+		return no_memory(why);
+	share->tag = ROOT_TAG;
+	share->ro = true;
+	/* Nothing changes below the overlay, so everything may be cached. */
+	plan->root = (struct guest_mount){
+		.source = ROOT_TAG,
+		.type = "9p",
+		.path = "/",
+		.options = "trans=virtio,version=9p2000.L,cache=loose,msize=512000",
+	};
+	plan->guest.root = &plan->root;
+	plan->guest.overlay = true;
+	return check_folder(share->path, why);
+}
+
+/* ---- the command and its environment ---- */
+
+static const char *find_shell(struct plan *plan)
+{
+	if (plan->guest.root) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/bin/bash", plan->share[0].path);
+		if (access(path, X_OK) == 0)
+			return "/bin/bash";
+	}
+	return "/bin/sh";
+}
+
+/* The same on every machine, but for the kind of terminal. */
+static int make_env(struct plan *plan, struct why *why)
+{
+	static const char *const fixed[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root",
+		"USER=root",
+		"LOGNAME=root",
+		"LANG=C.UTF-8",
+	};
+	const char *term = getenv("TERM");
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		plan->env[n++] = keep(plan, "%s", fixed[i]);
+	if (plan->guest.tty)
+		plan->env[n++] = keep(plan, "TERM=%s", term && *term ? term : "linux");
+	for (size_t i = 0; i < n; i++)
+		if (!plan->env[i])
+			return no_memory(why);
+	plan->guest.env = (const char *const *)plan->env;
+	return 0;
+}
+
+static void choose_modules(struct plan *plan)
+{
+	size_t n = 0;
+
+	plan->modules[n++] = "virtio_mmio";
+	plan->modules[n++] = "virtio_console";
+	if (plan->nshares) {
+		plan->modules[n++] = "9p";
+		plan->modules[n++] = "9pnet_virtio";
+	}
+	if (plan->guest.overlay)
+		plan->modules[n++] = "overlay";
+	/* Entropy is a convenience. */
+	plan->modules[n++] = "virtio_rng?";
+	if (plan->kernel.modules) {
+		plan->guest.modules = plan->modules;
+		plan->guest.nmodules = n;
+		plan->guest.modules_dir = plan->kernel.modules;
+	}
+}
+
+static int make_cmdline(struct plan *plan, struct why *why)
+{
+	const char *append = plan->opt->append;
+
+	/* A panic restarts at once, which ends the VM; the user's words come last, so they win. */
+	plan->cmdline = keep(plan, "console=ttyS0%s panic=-1 rdinit=/" GUEST_INIT_PATH "%s%s",
+			     plan->opt->verbose ? "" : " quiet", *append ? " " : "", append);
+	return plan->cmdline ? 0 : no_memory(why);
+}
+
+int plan_make(struct plan *plan, const struct run_options *opt, bool tty, unsigned int rows,
+	      unsigned int columns, struct why *why)
+{
+	int err = 0;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->opt = opt;
+	for (unsigned int i = 0; !err && i < opt->nshares; i++)
+		err = resolve_share(plan, i, why);
+	if (!err)
+		err = kernel_choose(&plan->kernel, opt->kernel, opt->modules, why);
+	if (!err)
+		err = choose_root(plan, why);
+	for (unsigned int i = 0; !err && i < opt->nshares; i++)
+		err = add_share(plan, i, why);
+	if (err)
+		return err;
+	plan->guest.mounts = plan->mount;
+	plan->guest.nmounts = opt->nshares;
+	plan->guest.hostname = "ninepin";
+	plan->guest.cwd = opt->nshares ? plan->mount[0].path : NULL;
+	plan->guest.tty = tty;
+	plan->guest.rows = rows;
+	plan->guest.columns = columns;
+	plan->guest.argv = (const char *const *)opt->command;
+	if (!opt->command[0]) {
+		plan->shell[0] = find_shell(plan);
+		plan->guest.argv = plan->shell;
+	}
+	choose_modules(plan);
+	err = make_env(plan, why);
+	if (!err)
+		err = make_cmdline(plan, why);
+	return err;
+}
+
+void plan_free(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->nkept; i++)
+		free(plan->kept[i]);
+	free(plan->kept);
+	free(plan->busybox);
+	kernel_choice_free(&plan->kernel);
+}

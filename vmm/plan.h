@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From options to what will be started: which folders are shared under which tags, where they
+ * appear, what the root is, which modules the guest needs, what it runs. All checks of the user's
+ * input that need no KVM happen here.
+ */
+#ifndef VMM_PLAN_H
+#define VMM_PLAN_H
+
+#include "vmm/guest.h"
+#include "vmm/kernels.h"
+#include "vmm/machine.h"
+#include "vmm/options.h"
+
+#define PLAN_MAX_ENV 16
+
+struct plan {
+	const struct run_options *opt; /* borrowed */
+	struct kernel_choice kernel;
+	char *busybox; /* path of a static busybox, for a busybox root; else NULL */
+
+	char *folder[MAX_SHARES]; /* of the user's shares, without symlinks */
+	struct machine_share share[MACHINE_MAX_SHARES];
+	unsigned int nshares;
+
+	struct guest_spec guest; /* points into this struct */
+	struct guest_mount root;
+	struct guest_mount mount[MAX_SHARES];
+	const char *modules[16];
+	char *env[PLAN_MAX_ENV + 1];
+	const char *shell[2];
+	char *cmdline;
+
+	/* Strings that the above point to, freed together. */
+	char **kept;
+	size_t nkept;
+	struct why note; /* something the user should know, or "" */
+};
+
+/*
+ * 0, or a negative errno with a sentence. opt must outlive the plan. With tty, the command gets a
+ * terminal of rows × columns. plan_free() is right after either.
+ */
+int plan_make(struct plan *plan, const struct run_options *opt, bool tty, unsigned int rows,
+	      unsigned int columns, struct why *why);
+void plan_free(struct plan *plan);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/* A vCPU thread: runs the guest, serves its exits. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "vmm/vm.h"
+
+static void serve_pio(struct vm *vm, struct kvm_run *run)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	/* A string instruction (rep outsb) brings many items for one port. */
+	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
+		if (run->io.direction == KVM_EXIT_IO_OUT)
+			bus_write(&vm->pio, run->io.port, data, run->io.size);
+		else
+			bus_read(&vm->pio, run->io.port, data, run->io.size);
+	}
+}
+
+static void serve_mmio(struct vm *vm, struct kvm_run *run)
+{
+	if (run->mmio.is_write)
+		bus_write(&vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+	else
+		bus_read(&vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+}
+
+static void serve_system_event(struct vm *vm, const struct kvm_run *run)
+{
+	switch (run->system_event.type) {
+	case KVM_SYSTEM_EVENT_RESET:
+		vm_set_end(vm, VM_RESTARTED, NULL);
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		vm_set_end(vm, VM_CRASHED, NULL);
+		break;
+	default:
+		vm_set_end(vm, VM_POWERED_OFF, NULL);
+	}
+}
+
+static void fail(struct vcpu *vcpu, const char *what, unsigned long long detail)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "CPU %u: %s (%#llx): the host's kernel log may say more",
+		 vcpu->id, what, detail);
+	vm_set_end(vcpu->vm, VM_FAILED, text);
+}
+
+static void serve_exit(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		serve_pio(vcpu->vm, run);
+		break;
+	case KVM_EXIT_MMIO:
+		serve_mmio(vcpu->vm, run);
+		break;
+	case KVM_EXIT_INTR:
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		vm_set_end(vcpu->vm, VM_TRIPLE_FAULT, NULL);
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		serve_system_event(vcpu->vm, run);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		fail(vcpu, "the processor refuses to enter the guest",
+		     run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		fail(vcpu, "KVM cannot go on with an instruction of the guest's",
+		     run->internal.suberror);
+		break;
+	default:
+		fail(vcpu, "KVM returned for a reason that ninepin does not know",
+		     run->exit_reason);
+	}
+}
+
+void vcpu_loop(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	while (!atomic_load_explicit(&vm->stop, memory_order_relaxed)) {
+		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
+			serve_exit(vcpu);
+		else if (errno != EINTR && errno != EAGAIN)
+			fail(vcpu, strerror(errno), (unsigned long long)errno);
+	}
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct {
+	int cap;
+	const char *name;
+} needed_caps[] = {
+	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
+	{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
+	{ KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
+	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR" },
+	{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
+	{ KVM_CAP_PIT2, "KVM_CAP_PIT2" },
+	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" }, /* the youngest: Linux 4.13 */
+};
+
+/*
+ * Whether the processor has virtualization instructions. There are KVMs that do without, in
+ * software, and a stock kernel hangs on them: better to say so than to hang.
+ */
+static bool has_hardware(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char *line = NULL;
+	size_t cap = 0;
+	bool found = false;
+
+	if (!f)
+		return true; /* cannot tell */
+	while (!found && getline(&line, &cap, f) > 0)
+		if (!strncmp(line, "flags", 5))
+			found = strstr(line, " vmx") || strstr(line, " svm");
+	free(line);
+	fclose(f);
+	return found;
+}
+
+static int open_kvm(struct vm *vm, struct why *why)
+{
+	int version;
+
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0 && errno == ENOENT)
+		return why_fail(why, -ENOENT,
+				"/dev/kvm is not there: enable virtualization in the firmware and load "
+				"kvm_intel or kvm_amd (`make run` works without, in an emulated host)");
+	if (vm->kvm_fd < 0 && (errno == EACCES || errno == EPERM))
+		return why_fail(why, -EACCES,
+				"no permission on /dev/kvm: join its group (sudo usermod -aG kvm "
+				"\"$USER\"), then log in again");
+	if (vm->kvm_fd < 0)
+		return why_fail(why, -errno, "/dev/kvm cannot be opened: %s", strerror(errno));
+	if (!has_hardware())
+		return why_fail(why, -ENOTSUP,
+				"the KVM of this machine is not hardware's (no vmx or svm in "
+				"/proc/cpuinfo) and cannot boot a stock kernel: use `make run`, which "
+				"falls back to an emulated host, or a machine with virtualization");
+	version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION)
+		return why_fail(why, -ENOTSUP,
+				"the KVM of this kernel speaks API version %d, ninepin needs %d: use Linux "
+				"4.13 or later",
+				version, KVM_API_VERSION);
+	for (size_t i = 0; i < sizeof(needed_caps) / sizeof(needed_caps[0]); i++)
+		if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, needed_caps[i].cap) <= 0)
+			return why_fail(why, -ENOTSUP,
+					"the KVM of this kernel is too old, it lacks %s: use Linux 4.13 "
+					"or later",
+					needed_caps[i].name);
+	return 0;
+}
+
+static int add_ram(struct vm *vm, uint64_t gpa, uint64_t size, struct why *why)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = vm->mem.nregions,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+	};
+	void *host;
+
+	host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
+	if (host == MAP_FAILED)
+		return why_fail(why, -errno,
+				"no address space for %llu MiB of guest memory (%s): give less with --mem",
+				(unsigned long long)(size >> 20), strerror(errno));
+	/* Not in core dumps: it is the guest's, and large. Huge pages are a wish, not a need. */
+	madvise(host, size, MADV_DONTDUMP);
+	madvise(host, size, MADV_HUGEPAGE);
+	slot.userspace_addr = (uintptr_t)host;
+	vm->mem.region[vm->mem.nregions++] = (struct gmem_region){
+		.gpa = gpa,
+		.size = size,
+		.host = host,
+	};
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		return why_fail(why, -errno, "KVM refuses %llu MiB of guest memory: %s",
+				(unsigned long long)(size >> 20), strerror(errno));
+	return 0;
+}
+
+static int make_ram(struct vm *vm, uint64_t ram, struct why *why)
+{
+	uint64_t low = ram < VM_HOLE_START ? ram : VM_HOLE_START;
+	struct sysinfo info;
+	int err;
+
+	if (ram < VM_MIN_RAM)
+		return why_fail(why, -EINVAL, "--mem: %llu MiB is too small: give at least %llu",
+				(unsigned long long)(ram >> 20),
+				(unsigned long long)(VM_MIN_RAM >> 20));
+	if (sysinfo(&info) == 0 && ram / info.mem_unit > info.totalram)
+		return why_fail(why, -ENOMEM,
+				"--mem: %llu MiB is more than the %llu MiB that this machine has: give less",
+				(unsigned long long)(ram >> 20),
+				(unsigned long long)info.totalram * info.mem_unit >> 20);
+	err = add_ram(vm, 0, low, why);
+	if (!err && ram > low)
+		err = add_ram(vm, VM_HOLE_END, ram - low, why);
+	return err;
+}
+
+static int make_controllers(struct vm *vm, struct why *why)
+{
+	/* A kernel without KVM's clock calibrates the TSC with the timer, by way of port 0x61. */
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	uint64_t identity_map = VM_IDENTITY_MAP_ADDR;
+
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, VM_TSS_ADDR) < 0 ||
+	    ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
+		return why_fail(why, -errno, "KVM cannot set up real mode: %s", strerror(errno));
+	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || ioctl(vm->fd, KVM_CREATE_PIT2, &pit) < 0)
+		return why_fail(why, -errno, "KVM cannot make interrupt controllers: %s",
+				strerror(errno));
+	return 0;
+}
+
+static int make_vcpu(struct vm *vm, unsigned int id, struct why *why)
+{
+	struct vcpu *vcpu = &vm->vcpu[id];
+
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
+	if (vcpu->fd < 0)
+		return why_fail(why, -errno, "KVM cannot make CPU %u: %s; give fewer with --cpus",
+				id, strerror(errno));
+	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED) {
+		vcpu->run = NULL;
+		return why_fail(why, -errno, "KVM's state of CPU %u cannot be mapped: %s", id,
+				strerror(errno));
+	}
+	return 0;
+}
+
+int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, struct why *why)
+{
+	int size, err;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->kvm_fd = -1;
+	vm->fd = -1;
+	for (unsigned int i = 0; i < PLATFORM_MAX_CPUS; i++)
+		vm->vcpu[i].fd = -1;
+	pthread_mutex_init(&vm->end_lock, NULL);
+
+	err = open_kvm(vm, why);
+	if (err)
+		return err;
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		return why_fail(why, -errno,
+				"KVM cannot make a virtual machine: %s (does another hypervisor hold the "
+				"processor?)",
+				strerror(errno));
+	err = make_ram(vm, ram, why);
+	if (!err)
+		err = make_controllers(vm, why);
+	if (err)
+		return err;
+	size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < (int)sizeof(struct kvm_run))
+		return why_fail(why, -ENOTSUP, "KVM's CPU state has an impossible size: %d", size);
+	vm->run_size = (size_t)size;
+	for (unsigned int i = 0; i < ncpus; i++) {
+		vm->ncpus = i + 1;
+		err = make_vcpu(vm, i, why);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void vm_free(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		if (vm->vcpu[i].run)
+			munmap(vm->vcpu[i].run, vm->run_size);
+		if (vm->vcpu[i].fd >= 0)
+			close(vm->vcpu[i].fd);
+	}
+	if (vm->fd >= 0)
+		close(vm->fd);
+	if (vm->kvm_fd >= 0)
+		close(vm->kvm_fd);
+	for (unsigned int i = 0; i < vm->mem.nregions; i++)
+		munmap(vm->mem.region[i].host, vm->mem.region[i].size);
+	pthread_mutex_destroy(&vm->end_lock);
+}
+
+struct boot_mem vm_low_ram(const struct vm *vm)
+{
+	return (struct boot_mem){ .host = vm->mem.region[0].host, .size = vm->mem.region[0].size };
+}
+
+int vm_prepare(struct vm *vm, const struct boot_entry *entry, struct why *why)
+{
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		int err = vcpu_setup(&vm->vcpu[i], i == 0 ? entry : NULL, why);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void kicked(int sig)
+{
+	(void)sig;
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
+	pthread_setname_np(pthread_self(), name);
+	vcpu_loop(vcpu);
+	return NULL;
+}
+
+int vm_start(struct vm *vm, struct why *why)
+{
+	/* Without SA_RESTART: a vCPU thread that waits in a write must come back as well. */
+	struct sigaction action = { .sa_handler = kicked };
+
+	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		struct vcpu *vcpu = &vm->vcpu[i];
+		int err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+
+		if (err)
+			return why_fail(why, -err, "no thread for CPU %u: %s", i, strerror(err));
+		vcpu->started = true;
+	}
+	return 0;
+}
+
+static struct timespec in_20_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += 20 * 1000 * 1000;
+	if (t.tv_nsec >= 1000 * 1000 * 1000) {
+		t.tv_nsec -= 1000 * 1000 * 1000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+void vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg)
+{
+	atomic_store(&vm->stop, true);
+	for (unsigned int i = 0; i < vm->ncpus; i++) {
+		struct vcpu *vcpu = &vm->vcpu[i];
+		struct timespec soon;
+
+		if (!vcpu->started)
+			continue;
+		/* Read by KVM_RUN at its start: a kick that comes before it is not lost. */
+		__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		do {
+			/* Again each time: it may have gone into another blocking call. */
+			pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
+			if (meanwhile)
+				meanwhile(arg);
+			soon = in_20_ms();
+		} while (pthread_timedjoin_np(vcpu->thread, NULL, &soon) == ETIMEDOUT);
+		vcpu->started = false;
+	}
+}
+
+void vm_irq(struct vm *vm, uint32_t gsi)
+{
+	struct kvm_irq_level line = { .irq = gsi, .level = 1 };
+
+	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+	line.level = 0;
+	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+}
+
+void vm_set_end(struct vm *vm, enum vm_end end, const char *failure)
+{
+	bool first;
+
+	pthread_mutex_lock(&vm->end_lock);
+	first = vm->end == VM_RUNNING;
+	if (first) {
+		vm->end = end;
+		if (failure)
+			snprintf(vm->failure.text, sizeof(vm->failure.text), "%s", failure);
+		atomic_store(&vm->stop, true);
+	}
+	pthread_mutex_unlock(&vm->end_lock);
+	if (first && vm->on_end)
+		vm->on_end(vm->on_end_arg);
+}
+
+enum vm_end vm_get_end(struct vm *vm)
+{
+	enum vm_end end;
+
+	pthread_mutex_lock(&vm->end_lock);
+	end = vm->end;
+	pthread_mutex_unlock(&vm->end_lock);
+	return end;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* A KVM virtual machine without devices: guest memory, interrupt controllers, vCPUs, its end. */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot/boot.h"
+#include "virtio/gmem.h"
+#include "vmm/bus.h"
+
+/* Guest-physical layout: RAM from 0 to the hole, the rest of it from 4 GiB on. */
+#define VM_HOLE_START  0xc0000000ull
+#define VM_HOLE_END    0x100000000ull
+#define VM_MMIO_BASE   0xd0000000ull
+#define VM_LAPIC_BASE  0xfee00000ull
+#define VM_IOAPIC_BASE 0xfec00000ull
+/* Three pages and one that Intel's KVM keeps for itself, in the hole. */
+#define VM_TSS_ADDR	     0xfffbd000ull
+#define VM_IDENTITY_MAP_ADDR 0xfffbc000ull
+
+#define VM_MIN_RAM (64ull << 20) /* less than this no distribution's kernel starts in */
+
+/* How the machine ended, seen from outside the guest. */
+enum vm_end {
+	VM_RUNNING,
+	VM_POWERED_OFF,
+	VM_RESTARTED,
+	VM_TRIPLE_FAULT,
+	VM_CRASHED, /* the guest told the hypervisor that it panicked */
+	VM_FAILED,  /* KVM or ninepin failed; vm_failure() says how */
+};
+
+struct vm;
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int id;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+};
+
+struct vm {
+	int kvm_fd;
+	int fd;
+	size_t run_size; /* bytes of a struct kvm_run mapping */
+	struct gmem mem;
+	struct vcpu vcpu[PLATFORM_MAX_CPUS];
+	unsigned int ncpus;
+	struct bus pio;
+	struct bus mmio;
+
+	_Atomic bool stop;
+	pthread_mutex_t end_lock;
+	enum vm_end end;
+	struct why failure;
+	/* Called once, on any thread, when the machine has ended by itself. */
+	void (*on_end)(void *arg);
+	void *on_end_arg;
+};
+
+/*
+ * Makes the machine with ram bytes of memory. Negative errno and a sentence: -ENOENT or -EACCES for
+ * /dev/kvm, -ENOTSUP for a KVM that is too old or no hardware's, -ENOMEM.
+ */
+int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, struct why *why);
+/* Frees everything, after vm_stop(). Safe on a struct vm that vm_new() failed on. */
+void vm_free(struct vm *vm);
+
+/* The RAM below the hole. */
+struct boot_mem vm_low_ram(const struct vm *vm);
+
+/* Sets all vCPUs up; the first one starts at entry. */
+int vm_prepare(struct vm *vm, const struct boot_entry *entry, struct why *why);
+/* Starts a thread for each vCPU. */
+int vm_start(struct vm *vm, struct why *why);
+/*
+ * Makes every vCPU thread leave the guest and waits for it. A vCPU may itself wait for the calling
+ * thread (a device reset for requests that it completes): meanwhile(), if not NULL, is called again
+ * and again until all have stopped.
+ */
+void vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg);
+
+/* A rising edge on a line of the interrupt controllers. Any thread. */
+void vm_irq(struct vm *vm, uint32_t gsi);
+
+/* The machine ends for this reason; the first one counts. Any thread. */
+void vm_set_end(struct vm *vm, enum vm_end end, const char *failure);
+enum vm_end vm_get_end(struct vm *vm);
+
+/* vmm/x86_64: a vCPU's CPUID leaves, MSRs, and the registers that entry asks for (NULL for a CPU
+ * that waits to be started by another). */
+int vcpu_setup(struct vcpu *vcpu, const struct boot_entry *entry, struct why *why);
+
+/* Runs until the VM stops (vmm/vcpu.c). */
+void vcpu_loop(struct vcpu *vcpu);
+/* The signal that makes KVM_RUN return. */
+#define VCPU_KICK_SIGNAL SIGUSR1
+
+#endif
