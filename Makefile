@@ -1,8 +1,29 @@
 # SPDX-License-Identifier: MIT
-# ninepin: `make run`, `make test`, `make help`.
+## ninepin: boots a Linux guest that shares host folders with you
+##
+##   make run            builds what is needed, gets a guest kernel (below build/) and boots it:
+##                       a shell in the guest, standing in the shared folder; without a terminal,
+##                       a demonstration
+##     SHARE=DIR         the folder to share (default: the current one)
+##     CMD='ls -l'       run this in the guest instead
+##   make test           every test; the last line says how many passed, failed and were skipped
+##     TESTS=FILE…       only these, for example TESTS=tests/guest/run.sh
+##   make test-long      the same, and those that take minutes
+##   make lint           clang-tidy, cppcheck and shellcheck
+##   make                builds build/ninepin
+##   make install        puts it into PREFIX (default /usr/local), below DESTDIR if that is set
+##   make clean          removes build/, the guest kernel too
+##
+##   V=1                 shows each command
+##   SAN=asan|tsan       builds with a sanitizer, in build/asan or build/tsan
+##   NINEPIN_INSTALL=no  never installs a Debian package, only says which one is missing
+
+# Nothing here may need a compiler or a package while make reads it: on a new machine they are
+# installed by the first recipe that runs.
 
 BUILD ?= build
-# A sanitizer build lives in a folder of its own: make SAN=asan test-unit
+PREFIX ?= /usr/local
+SHARE ?= .
 SAN ?=
 
 CC = gcc
@@ -13,17 +34,12 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototy
 CFLAGS = -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
 LDLIBS = -luring -llzma -lzstd -lz -ljansson -lpthread
 
-ifeq ($(SAN),)
-OUT = $(BUILD)
-LDFLAGS = -static
-else
-OUT = $(BUILD)/$(SAN)
-LDFLAGS =
-SANFLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-SANFLAGS_tsan = -fsanitize=thread
-CFLAGS += $(SANFLAGS_$(SAN))
-LDFLAGS += $(SANFLAGS_$(SAN))
-endif
+# Three builds, each in a folder of its own: the product, and two that run the unit tests.
+PLAIN = $(BUILD)
+ASAN = $(BUILD)/asan
+TSAN = $(BUILD)/tsan
+FLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan = -fsanitize=thread
 
 ROOMS = vmm virtio ninep devices boot
 # Which rooms a room may use (the arrows of the layout), itself first.
@@ -33,61 +49,136 @@ uses_ninep = ninep
 uses_devices = devices
 uses_boot = boot
 
+# $(call sources,ROOM), $(call lib,OUT,ROOM), $(call libs_of,OUT,ROOM), $(call unit_tests,OUT)
 sources = $(sort $(wildcard $(1)/*.c $(1)/*.S) $(if $(filter vmm,$(1)),$(wildcard vmm/x86_64/*.c)))
-objects = $(patsubst %,$(OUT)/obj/%.o,$(basename $(1)))
-lib = $(OUT)/lib/$(1).a
-libs_of = $(foreach room,$(uses_$(1)),$(call lib,$(room)))
+lib = $(1)/lib/$(2).a
+libs_of = $(foreach room,$(uses_$(2)),$(call lib,$(1),$(room)))
+unit_tests = $(patsubst tests/unit/%.c,$(1)/tests/%,$(wildcard tests/unit/*_*.c))
+
+# V=1 shows the commands.
+Q = $(if $(V),,@echo "  $(if $(filter %.o,$@),CC,LD)  $@" &&)
 
 .PHONY: all
-all: $(OUT)/ninepin
+all: $(if $(SAN),$(BUILD)/$(SAN),$(BUILD))/ninepin
 
-# ---- compiling ----
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
 
-$(OUT)/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+# ---- what is not ours: packages, the guest kernel, the test harness ----
 
-$(OUT)/obj/%.o: %.S
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+PACKAGES = packages-build packages-kernel packages-host packages-tests packages-lint
+.PHONY: $(PACKAGES)
+$(PACKAGES): packages-%:
+	@images/packages $*
+
+KERNEL = $(BUILD)/kernel/vmlinux
+$(KERNEL): | $(BUILD)/unpack-kernel packages-kernel
+	@images/get-kernel $(BUILD)
+
+KSELFTEST = $(BUILD)/kselftest/kselftest_harness.h
+$(KSELFTEST): | packages-tests
+	@tests/get-kselftest $(BUILD)
+
+# ---- compiling: $(call build_rules,OUT,compiler and linker flags,linker flags) ----
 
 define room_rules
-$(call lib,$(1)): $(call objects,$(filter-out vmm/main.c,$(call sources,$(1))))
+$(call lib,$(1),$(2)): $(patsubst %,$(1)/obj/%.o,$(basename \
+		$(filter-out vmm/main.c,$(call sources,$(2)))))
 	@mkdir -p $$(@D)
 	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 endef
-$(foreach room,$(ROOMS),$(eval $(call room_rules,$(room))))
 
-$(OUT)/ninepin: $(OUT)/obj/vmm/main.o $(call libs_of,vmm)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+define build_rules
+$(1)/obj/%.o: %.c | packages-build
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
 
-# The guest's init: one small static program, the same in every build of the VMM, embedded in it.
-$(BUILD)/init: images/init.c $(wildcard images/*.c images/*.h)
+$(1)/obj/%.o: %.S | packages-build
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+
+$(foreach room,$(ROOMS),$(eval $(call room_rules,$(1),$(room))))
+
+$(1)/ninepin: $(1)/obj/vmm/main.o $(call libs_of,$(1),vmm)
+	$$(Q)$$(CC) $(2) $(3) -o $$@ $$^ $$(LDLIBS)
+
+$(1)/obj/vmm/init_blob.o: $(BUILD)/init
+$(1)/obj/vmm/init_blob.o: CPPFLAGS += -DINIT_PATH='"$(BUILD)/init"'
+
+# tests/unit/ROOM_SUBJECT.c is linked with what ROOM may use.
+$(1)/tests/%: $(1)/obj/tests/unit/%.o $$$$(call libs_of,$(1),$$$$(firstword $$$$(subst _, ,$$$$(*F))))
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $(2) $(3) -o $$@ $$^ $$(LDLIBS)
+$(1)/obj/tests/unit/%.o: CFLAGS += -Wno-conversion -Wno-shadow -Wno-missing-prototypes -Wno-sign-compare -Wno-unused
+$(call unit_objects,$(1)): | $(KSELFTEST)
+endef
+unit_objects = $(patsubst $(1)/tests/%,$(1)/obj/tests/unit/%.o,$(call unit_tests,$(1)))
+
+$(eval $(call build_rules,$(PLAIN),,-static))
+$(eval $(call build_rules,$(ASAN),$(FLAGS_asan)))
+$(eval $(call build_rules,$(TSAN),$(FLAGS_tsan)))
+
+# The guest's init: one small static program, the same in every build, embedded in the VMM.
+INIT = $(filter-out images/unpack-kernel.c,$(wildcard images/*.c))
+$(BUILD)/init: $(INIT) $(wildcard images/*.h) | packages-build
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) -I. -D_GNU_SOURCE -std=gnu11 -Os -static -s $(WARN) -Wno-conversion \
-		-o $@ $(filter %.c,$^)
-$(OUT)/obj/vmm/init_blob.o: $(BUILD)/init
-$(OUT)/obj/vmm/init_blob.o: CPPFLAGS += -DINIT_PATH='"$(BUILD)/init"'
+		-o $@ $(INIT)
 
-# ---- unit tests: tests/unit/ROOM_SUBJECT.c, linked with what ROOM may use ----
+$(BUILD)/unpack-kernel: $(PLAIN)/obj/images/unpack-kernel.o $(call lib,$(PLAIN),boot)
+	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
 
-UNIT_TESTS = $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/*_*.c))
+# The emulated host speaks to its init as the VMM does to a guest's: one init, one set of frames.
+HOSTRUN = $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/host/*.c)) \
+	$(patsubst %,$(PLAIN)/obj/vmm/%.o,guest init_blob link loop stdio)
+$(BUILD)/hostrun: $(HOSTRUN) $(call lib,$(PLAIN),boot)
+	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
 
-.SECONDEXPANSION:
-$(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $$(call libs_of,$$(firstword $$(subst _, ,$$(*F))))
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(OUT)/obj/tests/unit/%.o: CFLAGS += -Wno-conversion -Wno-shadow -Wno-missing-prototypes -Wno-unused
-.SECONDARY:
+-include $(shell find $(PLAIN)/obj $(ASAN)/obj $(TSAN)/obj -name '*.d' 2>/dev/null)
 
+# ---- running and testing ----
+
+# Everything is built by then: tests/host/run need not look.
+run test test-long: export NINEPIN_NO_MAKE = 1
+run test test-long: export NINEPIN_BUILD = $(abspath $(BUILD))
+# The scripts get make's variables through the environment as they were typed: a `$` in CMD is for
+# the guest's shell.
+.PHONY: run
+run: export NINEPIN_SHARE = $(value SHARE)
+run: export NINEPIN_CMD = $(value CMD)
+run: $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL)
+	@images/make-run $(BUILD)
+
+UNIT_TESTS = $(foreach out,$(PLAIN) $(ASAN) $(TSAN),$(call unit_tests,$(out)))
 .PHONY: unit-tests
 unit-tests: $(UNIT_TESTS)
 
-.PHONY: clean
+# What the guest tests cannot do with busybox alone.
+HELPERS = $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(wildcard tests/guest/*.c))
+$(HELPERS): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^
+
+# Guest tests whose name begins with long_ take minutes.
+LONG_TESTS = $(wildcard tests/guest/long_*.sh)
+TESTS = $(UNIT_TESTS) tests/make-run.sh $(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
+
+.PHONY: test test-long
+test-long: TESTS += $(LONG_TESTS)
+test test-long: $(UNIT_TESTS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) | packages-host
+	@tests/run-tests $(BUILD) $(TESTS)
+
+.PHONY: lint
+lint: $(KSELFTEST) packages-build packages-lint
+	@tests/lint $(CPPFLAGS)
+
+.PHONY: install clean help
+install: $(BUILD)/ninepin
+	install -D -m 755 $(BUILD)/ninepin $(DESTDIR)$(PREFIX)/bin/ninepin
+
 clean:
 	rm -rf $(BUILD)
 
-# V=1 shows the commands.
-Q = $(if $(V),,@echo "  $(if $(filter %.o,$@),CC,LD)  $(@)" &&)
-
--include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile

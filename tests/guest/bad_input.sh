@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Bad input: one sentence, status 125, nothing left behind.
+. "${0%/*}/lib"
+
+# shellcheck disable=SC2012  # names of temporary files, for comparing only
+left() {
+	ls -A /tmp /dev/shm /run /scratch "$T" 2>/dev/null | sort
+}
+
+# bad NAME WORDS… -- ARGUMENTS…: these arguments of `ninepin run` are refused, with these words.
+bad() {
+	name=$1
+	shift
+	words=
+	while [ "$1" != -- ]; do
+		words="$words $1"
+		shift
+	done
+	shift
+	np "$@"
+	# shellcheck disable=SC2086  # words
+	check "$name" refused $words
+}
+
+touch "$T/out" "$T/err"
+echo x >"$T/file"
+mkdir -p "$EXT4/a" "$TMPFS/a" "$T/empty"
+before=$(left)
+
+bad "unknown option" --nonsense -- --nonsense -- true
+bad "option without its value" --mem -- --mem
+bad "share that is missing" /no/such -- --share /no/such -- true
+bad "share that is a file" "$T/file" -- --share "$T/file" -- true
+bad "share with an unknown option" nonsense -- --share "$EXT4,nonsense" -- true
+bad "share with an unknown cache" quick -- --share "$EXT4,cache=quick" -- true
+bad "two shares with one name" a -- --root busybox --share "$EXT4/a" --share "$TMPFS/a" -- true
+bad "two shares in one place" /x -- --share "$EXT4:/x" --share "$TMPFS:/x" -- true
+bad "root that is missing" /no/such -- --root /no/such -- true
+bad "no processors" --cpus -- -c 0 -- true
+bad "too many processors" --cpus -- -c 17 -- true
+bad "memory that is no size" --mem -- -m many -- true
+bad "more memory than the host has" memory -- -m 900G -- true
+bad "memory too small for the kernel" 8 -- -m 8 -- true
+bad "time-out that is no time" --timeout -- --timeout soon -- true
+bad "kernel that is missing" /no/such -- --kernel /no/such -- true
+bad "kernel that is none" "$T/file" -- --kernel "$T/file" -- true
+bad "modules that are missing" /no/such -- --modules /no/such -- true
+bad "modules that lack what is needed" 9p -- --modules "$T/empty" -- true
+bad "initrd that is missing" /no/such -- --initrd /no/such -- true
+bad "result in a folder that is missing" /no/such -- --result /no/such/result -- true
+bad "console log in a folder that is missing" /no/such -- --console-log /no/such/log -- true
+
+check "nothing is left behind" is "$(left)" "$before"
+
+head -c 3000000 "$TESTS/vmlinuz" >"$T/truncated"
+bad "kernel that is truncated" "$T/truncated" truncated -- --kernel "$T/truncated" -- true
+
+truncate -s 600M "$EXT4/initrd"
+bad "initrd larger than the memory" initrd -- --initrd "$EXT4/initrd" -m 512 -- true
+rm "$EXT4/initrd"
+
+# As somebody else than root.
+np_user() {
+	status=0
+	timeout -s KILL 150 start-stop-daemon -S -c 1000:1000 -x "$(command -v ninepin)" -- run "$@" \
+		</dev/null >"$T/out" 2>"$T/err" || status=$?
+}
+mode=$(stat -c %a /dev/kvm)
+chmod 711 "$T"
+
+chmod 600 /dev/kvm
+np_user -- true
+check "/dev/kvm without permission" refused /dev/kvm 'group kvm'
+chmod 666 /dev/kvm
+
+mkdir -m 700 "$EXT4/private"
+np_user --share "$EXT4/private" -- true
+check "share that is unreadable" refused "$EXT4/private"
+
+cp "$TESTS/vmlinuz" "$EXT4/vmlinuz"
+chmod 600 "$EXT4/vmlinuz"
+np_user --kernel "$EXT4/vmlinuz" -- true
+check "kernel that only root can read" refused "$EXT4/vmlinuz"
+rm "$EXT4/vmlinuz"
+
+mkdir -m 777 "$EXT4/open"
+np_user --share "$EXT4/open" -- sh -c 'echo hi > f; exit 5'
+check "an ordinary user can run a guest" is "$status" 5
+check "and owns what it makes" is "$(stat -c %u:%g "$EXT4/open/f")" 1000:1000
+chmod "$mode" /dev/kvm
+
+mv /dev/kvm /dev/kvm.away
+bad "no /dev/kvm" /dev/kvm -- -- true
+mv /dev/kvm.away /dev/kvm
+
+finish

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Does to files what busybox has no command for. One static program for guest tests:
+ *
+ *   poke map-write FILE OFFSET TEXT   writes TEXT through a shared mapping
+ *   poke map-read FILE OFFSET LENGTH  prints bytes from a shared mapping
+ *   poke unlinked FILE                creates FILE, unlinks it, and still uses it
+ *   poke exclusive FILE               open(O_CREAT|O_EXCL)
+ *   poke dir-sync DIR                 fsync(2) of a folder
+ *   poke signals COMMAND…             runs COMMAND with every signal as it is by default (a shell
+ *                                     starts background jobs with SIGINT ignored)
+ *
+ * Exit status: 0; 1 with the error's name on stderr.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "%s: %s\n", what, strerrorname_np(errno));
+	return 1;
+}
+
+static int map(const char *path, const char *offset_text, const char *text, size_t length)
+{
+	size_t offset = strtoul(offset_text, NULL, 0);
+	int fd = open(path, text ? O_RDWR : O_RDONLY);
+	char *bytes;
+
+	if (fd < 0)
+		return fail("open");
+	bytes = mmap(NULL, offset + length, text ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+		     fd, 0);
+	if (bytes == MAP_FAILED)
+		return fail("mmap");
+	if (!text) {
+		fwrite(bytes + offset, 1, length, stdout);
+		return 0;
+	}
+	memcpy(bytes + offset, text, length);
+	if (msync(bytes, offset + length, MS_SYNC))
+		return fail("msync");
+	return 0;
+}
+
+static int unlinked(const char *path)
+{
+	char back[6] = "";
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+	if (fd < 0)
+		return fail("open");
+	if (write(fd, "first", 5) != 5)
+		return fail("write");
+	if (unlink(path))
+		return fail("unlink");
+	if (pwrite(fd, "F", 1, 0) != 1)
+		return fail("pwrite");
+	if (pread(fd, back, 5, 0) != 5)
+		return fail("pread");
+	if (fstat(fd, &st))
+		return fail("fstat");
+	printf("%s %lld\n", back, (long long)st.st_size);
+	return 0;
+}
+
+static int open_and_sync(const char *path, int flags, int sync)
+{
+	int fd = open(path, flags, 0644);
+
+	if (fd < 0)
+		return fail("open");
+	if (sync && fsync(fd))
+		return fail("fsync");
+	return 0;
+}
+
+static int with_signals(char **command)
+{
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	execvp(command[0], command);
+	return fail("exec");
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 2 ? argv[1] : "";
+
+	if (!strcmp(verb, "map-write") && argc == 5)
+		return map(argv[2], argv[3], argv[4], strlen(argv[4]));
+	if (!strcmp(verb, "map-read") && argc == 5)
+		return map(argv[2], argv[3], NULL, strtoul(argv[4], NULL, 0));
+	if (!strcmp(verb, "unlinked") && argc == 3)
+		return unlinked(argv[2]);
+	if (!strcmp(verb, "exclusive") && argc == 3)
+		return open_and_sync(argv[2], O_CREAT | O_EXCL | O_WRONLY, 0);
+	if (!strcmp(verb, "dir-sync") && argc == 3)
+		return open_and_sync(argv[2], O_RDONLY | O_DIRECTORY, 1);
+	if (!strcmp(verb, "signals"))
+		return with_signals(argv + 2);
+	fprintf(stderr, "poke: see the head of tests/guest/poke.c\n");
+	return 125;
+}
