@@ -105,7 +105,10 @@ void cpio_file(struct cpio *cpio, const char *path, unsigned int mode, const voi
 void cpio_symlink(struct cpio *cpio, const char *path, const char *target);
 void cpio_chardev(struct cpio *cpio, const char *path, unsigned int mode, unsigned int major,
 		  unsigned int minor);
-/* Writes the trailer. 0, or -ENOSPC if the buffer was too small, -EFBIG for a file over 4 GiB. */
+/*
+ * Writes the trailer. 0, or -ENOSPC if the buffer was too small, -EFBIG for a file over 4 GiB,
+ * -ENAMETOOLONG for a path or target that the kernel would pass over (PATH_MAX).
+ */
 int cpio_end(struct cpio *cpio);
 
 /* ---- kernel modules ---- */

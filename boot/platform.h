@@ -13,6 +13,8 @@
 #define PLATFORM_MAX_DEVICES 24
 #define PLATFORM_MAX_RAM     2
 
+#define PLATFORM_S5_TYPE 5 /* SLP_TYP that means power-off: what the DSDT's \_S5 names */
+
 enum platform_kind {
 	PLATFORM_SERIAL,      /* 16550, port I/O */
 	PLATFORM_RTC,	      /* MC146818, port I/O */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What kernel.c and the two kernel formats share; nobody outside boot/ needs it. */
+#ifndef BOOT_LOADER_H
+#define BOOT_LOADER_H
+
+#include "boot/boot.h"
+
+#define BOOT_PAGE    4096ull
+#define BOOT_LOW_END 0x0009fc00ull /* usable RAM ends here, as on a PC with 1 KiB of EBDA … */
+#define BOOT_HIGH    0x00100000ull /* … and goes on here */
+#define BOOT_4GIB    0x100000000ull
+
+static inline uint64_t boot_page_up(uint64_t gpa)
+{
+	return (gpa + BOOT_PAGE - 1) & ~(BOOT_PAGE - 1);
+}
+
+/* Address range types (ACPI 6.5 §15, table 15.7); e820 and hvm_memmap_table_entry use the same. */
+enum boot_range_type {
+	BOOT_RANGE_RAM = 1,
+	BOOT_RANGE_ACPI = 3, /* the guest may use it again once it has read the tables */
+};
+
+struct boot_range {
+	uint64_t base;
+	uint64_t size;
+	enum boot_range_type type;
+};
+
+#define BOOT_RANGES_MAX (2 * PLATFORM_MAX_RAM + 1)
+
+/* Fills out with the memory map, in ascending order; returns the number of ranges. */
+size_t boot_memory_map(const struct platform *platform, struct boot_range out[BOOT_RANGES_MAX]);
+
+/*
+ * Takes the release at the beginning of text over into kernel->release, if one is there: it starts
+ * with a digit and has nothing in it that would leave /lib/modules when it becomes a path.
+ */
+bool boot_set_release(struct kernel *kernel, const uint8_t *text, size_t size);
+/* -ENOMEM with the sentence, if the kernel's [.., end) does not fit the RAM. */
+int boot_check_ram(const struct kernel *kernel, const struct boot_mem *mem, uint64_t end,
+		   struct why *why);
+/* -ENOMEM: the initramfs does not fit between the kernel and limit (exclusive) or the RAM's end. */
+int boot_check_initrd(const struct boot_mem *mem, uint64_t kernel_end, uint64_t limit,
+		      uint64_t initrd_gpa, uint64_t initrd_size, struct why *why);
+/* -E2BIG: longer than max bytes, not counting the final NUL. */
+int boot_write_cmdline(const struct boot_mem *mem, const char *cmdline, uint64_t max,
+		       struct why *why);
+/* The sentence for a file that ends before it should. */
+int boot_truncated(const struct kernel *kernel, struct why *why);
+
+struct kernel_ops {
+	/* Judged by the first bytes alone. */
+	bool (*matches)(const uint8_t *data, size_t size);
+	/* Checks all that can be checked without a guest, and sets kernel->release. */
+	int (*open)(struct kernel *kernel, struct why *why);
+	int (*load)(const struct kernel *kernel, const struct boot_mem *mem, uint64_t *initrd_gpa,
+		    struct why *why);
+	int (*finish)(const struct kernel *kernel, const struct boot_mem *mem,
+		      const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
+		      uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
+		      struct why *why);
+};
+
+extern const struct kernel_ops bzimage_ops;
+extern const struct kernel_ops pvh_ops;
+
+/* Finds the compressed vmlinux in a bzImage. */
+int bzimage_payload(const struct kernel *kernel, const uint8_t **payload, size_t *size,
+		    struct why *why);
+
+#endif

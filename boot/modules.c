@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: MIT
+/* Kernel modules: which files, in which order (depmod's modules.dep), and what is in them. */
+#include "boot/boot.h"
+#include "boot/unpack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <elf.h>
+
+#define INDEX_MAX  (64u << 20)	/* modules.dep, modules.builtin: both are below 1 MiB */
+#define MODULE_MAX (512u << 20) /* unpacked; with debug information, some have 100 MiB */
+#define DEPTH_MAX  64		/* of dependencies; Linux has about ten */
+
+/* A piece of an index file; not NUL-terminated. */
+struct span {
+	const char *at;
+	size_t len;
+};
+
+/* One line of modules.dep: "kernel/fs/9p/9p.ko.xz: kernel/net/9p/9pnet.ko.xz". */
+struct module {
+	struct span path; /* below DIR */
+	struct span deps; /* paths, separated by spaces */
+	enum { MODULE_NEW, MODULE_OPEN, MODULE_LISTED } state;
+};
+
+struct modules {
+	const char *dir;
+	char *dep_text;
+	char *builtin_text;
+	struct span dep;
+	struct span builtin;
+	struct module *module;
+	size_t n;
+	struct module_list *list;
+};
+
+/* Reads a whole file of at most limit bytes. *data is malloc'd. */
+static int read_file(const char *path, size_t limit, char **data, size_t *size)
+{
+	struct stat st;
+	char *buf = NULL;
+	size_t cap, got = 0;
+	int fd, err = 0;
+
+	/* O_NONBLOCK: a fifo by that name must not stop us. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		err = -errno;
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > limit) {
+		err = S_ISDIR(st.st_mode) ? -EISDIR : S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
+		goto out;
+	}
+	cap = (size_t)st.st_size;
+	buf = malloc(cap ? cap : 1);
+	if (!buf) {
+		err = -ENOMEM;
+		goto out;
+	}
+	while (got < cap) {
+		ssize_t n = read(fd, buf + got, cap - got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err = -errno;
+			goto out;
+		}
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	*data = buf;
+	*size = got;
+	buf = NULL;
+out:
+	free(buf);
+	close(fd);
+	return err;
+}
+
+/* Cuts text at the first sep into what is before it and what is behind; false at the end. */
+static bool cut(struct span *text, char sep, struct span *piece)
+{
+	const char *found;
+
+	if (!text->len)
+		return false;
+	found = memchr(text->at, sep, text->len);
+	piece->at = text->at;
+	piece->len = found ? (size_t)(found - text->at) : text->len;
+	text->at += piece->len + !!found;
+	text->len -= piece->len + !!found;
+	return true;
+}
+
+static bool same_span(struct span a, struct span b)
+{
+	return a.len == b.len && !memcmp(a.at, b.at, a.len);
+}
+
+static char fold(char c)
+{
+	return c == '-' ? '_' : c;
+}
+
+/* Is path the file of the module called name? kernel/fs/foo-bar.ko.xz is that of foo_bar. */
+static bool has_name(struct span path, struct span name)
+{
+	const char *slash = memrchr(path.at, '/', path.len);
+	struct span base = path;
+
+	if (slash)
+		base = (struct span){slash + 1, path.len - (size_t)(slash + 1 - path.at)};
+	if (base.len < name.len + 3 || memcmp(base.at + name.len, ".ko", 3) ||
+	    (base.len > name.len + 3 && base.at[name.len + 3] != '.'))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (fold(base.at[i]) != fold(name.at[i]))
+			return false;
+	return true;
+}
+
+static bool is_builtin(const struct modules *m, struct span name)
+{
+	struct span rest = m->builtin, line;
+
+	while (cut(&rest, '\n', &line))
+		if (has_name(line, name))
+			return true;
+	return false;
+}
+
+static struct module *by_name(const struct modules *m, struct span name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (has_name(m->module[i].path, name))
+			return &m->module[i];
+	return NULL;
+}
+
+static struct module *by_path(const struct modules *m, struct span path)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (same_span(m->module[i].path, path))
+			return &m->module[i];
+	return NULL;
+}
+
+static int parse_dep(struct modules *m, struct why *why)
+{
+	struct span rest = m->dep, line;
+	size_t lines = 0;
+
+	while (cut(&rest, '\n', &line))
+		lines++;
+	m->module = calloc(lines ? lines : 1, sizeof(*m->module));
+	if (!m->module)
+		return why_fail(why, -ENOMEM, "There is no memory left to read %s/modules.dep.",
+				m->dir);
+	rest = m->dep;
+	while (cut(&rest, '\n', &line)) {
+		struct module *module = &m->module[m->n];
+
+		if (cut(&line, ':', &module->path) && module->path.len) {
+			module->deps = line;
+			m->n++;
+		}
+	}
+	return 0;
+}
+
+/* An index may come from anywhere: what it names must be below DIR. */
+static bool stays_below(struct span path)
+{
+	struct span part;
+
+	if (path.at[0] == '/' || memchr(path.at, '\0', path.len))
+		return false;
+	while (cut(&path, '/', &part))
+		if (part.len == 2 && !memcmp(part.at, "..", 2))
+			return false;
+	return true;
+}
+
+static int append(struct modules *m, const struct module *module, struct why *why)
+{
+	struct module_list *list = m->list;
+	char **path = NULL;
+	char *text = NULL;
+
+	if (!stays_below(module->path) || module->path.len > PATH_MAX)
+		return why_fail(why, -EINVAL,
+				"%s/modules.dep names a module outside of that folder (%.*s); run "
+				"depmod for it again.",
+				m->dir, (int)(module->path.len < 200 ? module->path.len : 200),
+				module->path.at);
+	path = realloc(list->path, (list->n + 1) * sizeof(*path));
+	if (path) {
+		list->path = path;
+		if (asprintf(&text, "%s/%.*s", m->dir, (int)module->path.len, module->path.at) < 0)
+			text = NULL;
+	}
+	if (!text)
+		return why_fail(why, -ENOMEM, "There is no memory left for the list of modules.");
+	list->path[list->n++] = text;
+	return 0;
+}
+
+/*
+ * Appends what the module depends on, then the module. Each is visited once, so the work is bounded
+ * by the size of modules.dep, and the stack by DEPTH_MAX.
+ */
+static int add(struct modules *m, struct module *module, unsigned int depth, struct why *why)
+{
+	struct span deps = module->deps, dep;
+	int len = module->path.len < 200 ? (int)module->path.len : 200;
+	int err;
+
+	if (module->state == MODULE_LISTED)
+		return 0;
+	if (module->state == MODULE_OPEN || depth > DEPTH_MAX)
+		return why_fail(why, -ELOOP,
+				"In %s/modules.dep, %.*s depends on itself or on too long a chain; "
+				"run depmod for it again.",
+				m->dir, len, module->path.at);
+	module->state = MODULE_OPEN;
+	while (cut(&deps, ' ', &dep)) {
+		struct module *needed;
+
+		if (!dep.len)
+			continue;
+		needed = by_path(m, dep);
+		if (!needed)
+			return why_fail(why, -ENOENT,
+					"The module %.*s needs %.*s, which %s/modules.dep does not "
+					"have; run depmod for it again.",
+					len, module->path.at, (int)(dep.len < 200 ? dep.len : 200),
+					dep.at, m->dir);
+		err = add(m, needed, depth + 1, why);
+		if (err)
+			return err;
+	}
+	module->state = MODULE_LISTED;
+	return append(m, module, why);
+}
+
+/* A name as the caller gives it: without the '?' of one that may be missing. */
+static struct span plain_name(const char *name, bool *optional)
+{
+	size_t len = strlen(name);
+
+	*optional = len && name[len - 1] == '?';
+	return (struct span){name, len - *optional};
+}
+
+/*
+ * There is no modules.dep. That is no harm if all is built in; if not, depmod makes one. DIR is
+ * BASE/lib/modules/VERSION, as depmod wants to be told.
+ */
+static int no_dep(const struct modules *m, const char *const *names, size_t n, struct why *why)
+{
+	static const char folder[] = "/lib/modules/";
+	size_t len = strlen(m->dir), below;
+	const char *slash;
+	bool optional, wanted = false;
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++)
+		wanted |= !is_builtin(m, plain_name(names[i], &optional));
+	if (!wanted)
+		return 0;
+	if (stat(m->dir, &st) < 0)
+		return why_fail(why, -ENOENT,
+				"The folder of the kernel's modules, %s, is not there (%s); "
+				"install them, e.g. with `make modules_install`.",
+				m->dir, strerror(errno));
+	while (len > 1 && m->dir[len - 1] == '/')
+		len--;
+	slash = memrchr(m->dir, '/', len);
+	below = slash ? (size_t)(slash + 1 - m->dir) : 0;
+	if (below >= strlen(folder) && !memcmp(slash + 1 - strlen(folder), folder, strlen(folder)))
+		return why_fail(why, -ENOENT,
+				"%s has no modules.dep, which says what the modules need; run "
+				"`depmod -b %.*s/ %.*s`.",
+				m->dir, (int)(below - strlen(folder)), m->dir, (int)(len - below),
+				slash + 1);
+	return why_fail(why, -ENOENT,
+			"%s has no modules.dep, which says what the modules need; move it to "
+			"BASE/lib/modules/VERSION and run `depmod -b BASE VERSION`.",
+			m->dir);
+}
+
+static int read_index(const struct modules *m, const char *name, char **text, struct span *span,
+		      struct why *why)
+{
+	char path[PATH_MAX];
+	size_t size;
+	int err;
+
+	if (snprintf(path, sizeof(path), "%s/%s", m->dir, name) >= (int)sizeof(path))
+		err = -ENAMETOOLONG;
+	else
+		err = read_file(path, INDEX_MAX, text, &size);
+	if (!err)
+		*span = (struct span){*text, size};
+	else if (err != -ENOENT)
+		why_fail(why, err, "The list of modules %s/%s cannot be read: %s.", m->dir, name,
+			 strerror(-err));
+	return err;
+}
+
+static int resolve(struct modules *m, const char *const *names, size_t n, struct why *why)
+{
+	char missing[512] = "";
+	size_t used = 0, count = 0;
+	int err;
+
+	for (size_t i = 0; i < n; i++) {
+		bool optional;
+		struct span name = plain_name(names[i], &optional);
+		struct module *module = by_name(m, name);
+
+		if (module) {
+			err = add(m, module, 0, why);
+			if (err)
+				return err;
+		} else if (!optional && !is_builtin(m, name)) {
+			if (used < sizeof(missing))
+				used += (size_t)snprintf(missing + used, sizeof(missing) - used,
+							 "%s%.*s", count ? ", " : "", (int)name.len,
+							 name.at);
+			count++;
+		}
+	}
+	if (count)
+		return why_fail(why, -ENOENT,
+				"%s has %s %s, nor %s built into the kernel; take a kernel that "
+				"has %s, or run depmod if the files are there.",
+				m->dir, count > 1 ? "none of the modules" : "no module", missing,
+				count > 1 ? "are they" : "is it", count > 1 ? "them" : "it");
+	return 0;
+}
+
+int modules_resolve(struct module_list *list, const char *dir, const char *const *names, size_t n,
+		    struct why *why)
+{
+	struct modules m = {.dir = dir, .list = list};
+	int err;
+
+	*list = (struct module_list){0};
+	/* Without modules.builtin, nothing is known to be built in. */
+	err = read_index(&m, "modules.builtin", &m.builtin_text, &m.builtin, why);
+	if (err && err != -ENOENT)
+		goto out;
+	err = read_index(&m, "modules.dep", &m.dep_text, &m.dep, why);
+	if (err == -ENOENT)
+		err = no_dep(&m, names, n, why);
+	else if (!err)
+		err = parse_dep(&m, why);
+	if (!err && m.module)
+		err = resolve(&m, names, n, why);
+out:
+	free(m.module);
+	free(m.dep_text);
+	free(m.builtin_text);
+	if (err)
+		module_list_free(list);
+	return err;
+}
+
+void module_list_free(struct module_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->path[i]);
+	free(list->path);
+	*list = (struct module_list){0};
+}
+
+int module_read(const char *path, uint8_t **data, size_t *size, struct why *why)
+{
+	enum packing packing;
+	char *file = NULL;
+	size_t file_size;
+	int err;
+
+	err = read_file(path, MODULE_MAX, &file, &file_size);
+	if (err)
+		return why_fail(why, err,
+				"The module %s cannot be read: %s; install the kernel's "
+				"modules again, or run depmod.",
+				path, strerror(-err));
+	packing = packing_of((uint8_t *)file, file_size);
+	if (packing == PACKING_NONE) {
+		*data = (uint8_t *)file;
+		*size = file_size;
+	} else {
+		err = unpack((uint8_t *)file, file_size, MODULE_MAX, data, size);
+		free(file);
+		if (err)
+			return why_fail(why, err, "The module %s cannot be unpacked (%s): %s.",
+					path, packing_name(packing),
+					err == -EBADMSG	  ? "its data is damaged; install it again"
+					: err == -ENOTSUP ? "only gzip, xz and zstd are known"
+							  : strerror(-err));
+	}
+	if (*size < SELFMAG || memcmp(*data, ELFMAG, SELFMAG)) {
+		free(*data);
+		*data = NULL;
+		return why_fail(why, -ENOEXEC, "%s is not a kernel module; install it again.",
+				path);
+	}
+	return 0;
+}

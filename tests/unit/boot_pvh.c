@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+/* The ELF loader, on small files made here; the start_info block is read by its document's offsets.
+ */
+#include "boot/boot.h"
+#include "boot/loader.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#define RAM	  (16u << 20)
+#define TEXT	  0x200000u /* physical addresses of the two segments */
+#define DATA	  0x300000u
+#define DATA_SIZE 0x40u
+#define DATA_MEM  0x12345u
+#define ENTRY	  (TEXT + 0x10)
+
+/* The file, in the order in which it lies there. */
+struct image {
+	Elf64_Ehdr elf;
+	Elf64_Phdr text, note, data;
+	struct {
+		Elf64_Nhdr other; /* another owner's note of the same type, with odd sizes */
+		char other_name[4];
+		uint8_t other_desc[8];
+		Elf64_Nhdr entry;
+		char name[4];
+		uint64_t desc;
+	} __attribute__((packed)) notes;
+	uint8_t code[0x80];
+	uint8_t bytes[DATA_SIZE];
+};
+
+static void make_elf(struct image *f)
+{
+	memset(f, 0, sizeof(*f));
+	memcpy(f->elf.e_ident, ELFMAG, SELFMAG);
+	f->elf.e_ident[EI_CLASS] = ELFCLASS64;
+	f->elf.e_ident[EI_DATA] = ELFDATA2LSB;
+	f->elf.e_type = ET_EXEC;
+	f->elf.e_machine = EM_X86_64;
+	f->elf.e_phoff = offsetof(struct image, text);
+	f->elf.e_phentsize = sizeof(Elf64_Phdr);
+	f->elf.e_phnum = 3;
+
+	f->text.p_type = PT_LOAD;
+	f->text.p_offset = offsetof(struct image, code);
+	f->text.p_vaddr = 0xffffffff81000000;
+	f->text.p_paddr = TEXT;
+	f->text.p_filesz = f->text.p_memsz = sizeof(f->code);
+	f->data.p_type = PT_LOAD;
+	f->data.p_offset = offsetof(struct image, bytes);
+	f->data.p_paddr = DATA;
+	f->data.p_filesz = DATA_SIZE;
+	f->data.p_memsz = DATA_MEM;
+	f->note.p_type = PT_NOTE;
+	f->note.p_offset = offsetof(struct image, notes);
+	f->note.p_filesz = sizeof(f->notes);
+	f->note.p_align = 4;
+
+	f->notes.other = (Elf64_Nhdr){.n_namesz = 3, .n_descsz = 5, .n_type = 18};
+	memcpy(f->notes.other_name, "Xe", 3);
+	f->notes.entry = (Elf64_Nhdr){.n_namesz = 4, .n_descsz = 8, .n_type = 18};
+	memcpy(f->notes.name, "Xen", 4);
+	f->notes.desc = ENTRY;
+
+	memset(f->code, 0xc5, sizeof(f->code));
+	strcpy((char *)f->code + 0x20, "Linux version %s");
+	strcpy((char *)f->code + 0x40, "Linux version 6.1.0-test (me@host)");
+	memset(f->bytes, 0xd5, sizeof(f->bytes));
+}
+
+FIXTURE(pvh)
+{
+	struct image file;
+	char path[64];
+	struct kernel kernel;
+	struct boot_mem mem;
+	struct platform platform;
+	struct boot_entry entry;
+	struct why why;
+	uint64_t initrd;
+};
+
+FIXTURE_SETUP(pvh)
+{
+	make_elf(&self->file);
+	strcpy(self->path, "/tmp/boot_pvh.XXXXXX");
+	close(mkstemp(self->path));
+	self->mem.size = RAM;
+	self->mem.host = mmap(NULL, RAM, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	self->platform.nram = 1;
+	self->platform.ram[0].size = RAM;
+}
+
+FIXTURE_TEARDOWN(pvh)
+{
+	kernel_close(&self->kernel);
+	munmap(self->mem.host, RAM);
+	unlink(self->path);
+}
+
+static uint64_t get(const uint8_t *at, unsigned int bytes)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, at, bytes);
+	return value;
+}
+
+static int try_open(FIXTURE_DATA(pvh) * self, size_t size)
+{
+	int fd = open(self->path, O_WRONLY | O_TRUNC);
+	bool written = write(fd, &self->file, size) == (ssize_t)size;
+
+	close(fd);
+	kernel_close(&self->kernel);
+	self->why.text[0] = '\0';
+	return written ? kernel_open(&self->kernel, self->path, &self->why) : -EIO;
+}
+
+static int finish(FIXTURE_DATA(pvh) * self, const char *cmdline, uint64_t at, uint64_t size)
+{
+	return kernel_finish(&self->kernel, &self->mem, &self->platform, cmdline, at, size, 0xe0000,
+			     &self->entry, &self->why);
+}
+
+TEST_F(pvh, a_good_one_is_loaded)
+{
+	static const uint64_t want[][3] = {
+		{0, 0x9fc00, 1},
+		{0xe0000, 0x20000, 3},
+		{0x100000, RAM - 0x100000, 1},
+	};
+	uint8_t *ram = self->mem.host, *info = ram + BOOT_PVH_GPA, *at;
+
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	EXPECT_EQ(self->kernel.format, KERNEL_PVH);
+	EXPECT_STREQ(self->kernel.release, "6.1.0-test");
+
+	memset(ram + DATA, 0xaa, 0x20000);
+	memset(info, 0xaa, 4096);
+	ASSERT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), 0);
+	EXPECT_EQ(self->initrd, 0x313000);
+	EXPECT_EQ(memcmp(ram + TEXT, self->file.code, sizeof(self->file.code)), 0);
+	EXPECT_EQ(memcmp(ram + DATA, self->file.bytes, DATA_SIZE), 0);
+	for (unsigned int i = DATA_SIZE; i < DATA_MEM; i++)
+		ASSERT_EQ(ram[DATA + i], 0);
+	EXPECT_EQ(ram[DATA + DATA_MEM], 0xaa);
+
+	ASSERT_EQ(finish(self, "quiet", self->initrd, 12345), 0);
+	EXPECT_EQ(self->entry.mode, BOOT_PVH32);
+	EXPECT_EQ(self->entry.rip, ENTRY);
+	ASSERT_EQ(self->entry.info, BOOT_PVH_GPA);
+	EXPECT_EQ(get(info, 4), 0x336ec578);
+	EXPECT_EQ(get(info + 4, 4), 1);
+	EXPECT_EQ(get(info + 8, 4), 0);
+	EXPECT_STREQ((char *)ram + get(info + 24, 8), "quiet");
+	EXPECT_EQ(get(info + 32, 8), 0xe0000);
+
+	ASSERT_EQ(get(info + 12, 4), 1);
+	at = ram + get(info + 16, 8);
+	EXPECT_EQ(get(at, 8), self->initrd);
+	EXPECT_EQ(get(at + 8, 8), 12345);
+	EXPECT_EQ(get(at + 16, 8), 0);
+
+	ASSERT_EQ(get(info + 48, 4), 3);
+	at = ram + get(info + 40, 8);
+	for (int i = 0; i < 3; i++, at += 24) {
+		EXPECT_EQ(get(at, 8), want[i][0]);
+		EXPECT_EQ(get(at + 8, 8), want[i][1]);
+		EXPECT_EQ(get(at + 16, 4), want[i][2]);
+		EXPECT_EQ(get(at + 20, 4), 0);
+	}
+
+	ASSERT_EQ(finish(self, "", 0, 0), 0);
+	EXPECT_EQ(get(info + 12, 4), 0);
+}
+
+TEST_F(pvh, truncated_anywhere_is_refused)
+{
+	for (size_t size = 0; size < sizeof(self->file); size++) {
+		size_t len;
+
+		ASSERT_EQ(try_open(self, size), -ENOEXEC)
+		{
+			TH_LOG("%zu bytes", size);
+		}
+		len = strlen(self->why.text);
+		ASSERT_TRUE(strstr(self->why.text, self->path) && strchr(self->why.text, ';') &&
+			    self->why.text[len - 1] == '.');
+		ASSERT_EQ(self->kernel.data, NULL);
+	}
+}
+
+#define REFUSED(change, says)                                                                      \
+	do {                                                                                       \
+		make_elf(f);                                                                       \
+		change;                                                                            \
+		EXPECT_EQ(try_open(self, sizeof(*f)), -ENOEXEC)                                    \
+		{                                                                                  \
+			TH_LOG("%s", #change);                                                     \
+		}                                                                                  \
+		EXPECT_NE(strstr(self->why.text, says), NULL)                                      \
+		{                                                                                  \
+			TH_LOG("%s: %s", #change, self->why.text);                                 \
+		}                                                                                  \
+	} while (0)
+
+TEST_F(pvh, what_cannot_be_booted_says_why)
+{
+	struct image *f = &self->file;
+
+	REFUSED(f->elf.e_ident[EI_CLASS] = ELFCLASS32, "32-bit");
+	REFUSED(f->elf.e_machine = EM_386, "32-bit");
+	REFUSED(f->elf.e_machine = EM_AARCH64, "another processor (arm64)");
+	REFUSED(f->elf.e_machine = EM_RISCV, "another processor (RISC-V)");
+	REFUSED(f->elf.e_ident[EI_DATA] = ELFDATA2MSB, "another processor");
+	REFUSED(f->elf.e_type = ET_REL, "object file");
+	REFUSED(f->elf.e_type = ET_CORE, "core dump");
+	REFUSED(f->elf.e_phentsize = 32, "cut short");
+	REFUSED(f->elf.e_phnum = 0, "cut short");
+	REFUSED(f->elf.e_phnum = 0xffff, "cut short");
+	REFUSED(f->elf.e_phoff = sizeof(*f), "cut short");
+	REFUSED(f->elf.e_phoff = UINT64_MAX, "cut short");
+	REFUSED(f->notes.entry.n_type = 17, "CONFIG_PVH");
+	REFUSED(memcpy(f->notes.name, "Xem", 4), "CONFIG_PVH");
+	REFUSED(f->notes.entry.n_descsz = 16, "CONFIG_PVH");
+	REFUSED(f->notes.entry.n_descsz = 2, "CONFIG_PVH");
+	REFUSED(f->notes.entry.n_descsz = UINT32_MAX, "CONFIG_PVH");
+	REFUSED(f->notes.other.n_namesz = UINT32_MAX, "CONFIG_PVH");
+	REFUSED(f->notes.other.n_descsz = UINT32_MAX, "CONFIG_PVH");
+	REFUSED(f->notes.entry.n_namesz = 3, "CONFIG_PVH");
+	REFUSED(f->note.p_filesz = offsetof(struct image, notes.name) - f->note.p_offset,
+		"CONFIG_PVH");
+	REFUSED(f->note.p_filesz--, "CONFIG_PVH");
+	REFUSED(f->note.p_type = PT_NULL, "CONFIG_PVH");
+	REFUSED(f->note.p_filesz = UINT64_MAX, "cut short");
+	REFUSED(f->note.p_offset = UINT64_MAX, "cut short");
+	REFUSED(f->text.p_offset = UINT64_MAX - 8, "cut short");
+	REFUSED(f->text.p_filesz = f->text.p_memsz = sizeof(*f), "cut short");
+	REFUSED(f->text.p_memsz = f->text.p_filesz - 1, "cut short");
+	REFUSED(f->text.p_paddr = 0x1000, "cut short");
+	REFUSED(f->data.p_paddr = 0x1000, "cut short");
+	REFUSED(f->data.p_paddr = UINT64_MAX - DATA_SIZE, "cut short");
+	REFUSED(f->data.p_memsz = UINT64_MAX, "cut short");
+	/* The entry point must be in what was loaded. */
+	REFUSED(f->notes.desc = TEXT - 1, "cut short");
+	REFUSED(f->notes.desc = TEXT + sizeof(f->code), "cut short");
+	REFUSED(f->notes.desc = DATA + DATA_SIZE, "cut short");
+}
+
+TEST_F(pvh, other_forms_of_the_note)
+{
+	struct image *f = &self->file;
+
+	f->notes.entry.n_descsz = 4; /* as 32-bit kernels have it */
+	f->note.p_filesz -= 4;
+	ASSERT_EQ(try_open(self, sizeof(*f)), 0);
+	ASSERT_EQ(finish(self, "", 0, 0), 0);
+	EXPECT_EQ(self->entry.rip, ENTRY);
+
+	/* Aligned to 8 bytes, a descriptor of one byte takes as many as one of five. */
+	make_elf(f);
+	f->note.p_align = 8;
+	f->notes.other.n_descsz = 1;
+	ASSERT_EQ(try_open(self, sizeof(*f)), 0);
+	ASSERT_EQ(finish(self, "", 0, 0), 0);
+	EXPECT_EQ(self->entry.rip, ENTRY);
+}
+
+TEST_F(pvh, too_many_segments)
+{
+	struct {
+		struct image image;
+		Elf64_Phdr segment[100];
+	} *file = calloc(1, sizeof(*file));
+	struct kernel k = {.path = "k", .data = (uint8_t *)file, .size = sizeof(*file)};
+
+	file->image = self->file;
+	file->image.elf.e_phoff = sizeof(file->image);
+	for (int i = 0; i < 100; i++)
+		file->segment[i] = i ? self->file.text : self->file.note;
+	file->image.elf.e_phnum = 64;
+	EXPECT_EQ(pvh_ops.open(&k, &self->why), 0);
+	for (int n = 65; n <= 100; n++) {
+		file->image.elf.e_phnum = n;
+		EXPECT_EQ(pvh_ops.open(&k, &self->why), -ENOEXEC);
+	}
+	free(file);
+}
+
+TEST_F(pvh, what_does_not_fit_the_ram)
+{
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	self->mem.size = DATA + DATA_MEM;
+	EXPECT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), 0);
+	self->mem.size--;
+	EXPECT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), -ENOMEM);
+	EXPECT_NE(strstr(self->why.text, "4 MiB are needed"), NULL);
+	EXPECT_EQ(finish(self, "", 0, 0), -ENOMEM);
+	self->mem.size = RAM;
+
+	self->file.data.p_paddr = UINT64_MAX - DATA_MEM;
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	EXPECT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), -ENOEXEC);
+	EXPECT_NE(strstr(self->why.text, "4 GiB"), NULL);
+}
+
+TEST_F(pvh, initramfs_and_command_line_must_fit)
+{
+	static char line[2049];
+
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	ASSERT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), 0);
+	EXPECT_EQ(finish(self, "", self->initrd, RAM - self->initrd), 0);
+	EXPECT_EQ(finish(self, "", self->initrd, RAM - self->initrd + 1), -ENOMEM);
+	EXPECT_EQ(finish(self, "", self->initrd, UINT64_MAX), -ENOMEM);
+	EXPECT_EQ(finish(self, "", DATA, 1), -EINVAL);
+	memset(line, 'x', 2047);
+	EXPECT_EQ(finish(self, line, 0, 0), 0);
+	line[2047] = 'x';
+	EXPECT_EQ(finish(self, line, 0, 0), -E2BIG);
+	EXPECT_NE(strstr(self->why.text, "2047"), NULL);
+}
+
+TEST_F(pvh, a_release_is_optional)
+{
+	memset(self->file.code + 0x40, 0, 0x40);
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	EXPECT_STREQ(self->kernel.release, "");
+	/* A banner that the segment's end cuts is one that ends there. */
+	memcpy(self->file.code + 0x80 - 17, "Linux version 6.1", 17);
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	EXPECT_STREQ(self->kernel.release, "6.1");
+}
+
+/* On memory of the file's exact size, so that the address sanitizer sees each byte too far. */
+TEST_F(pvh, random_damage_is_survived)
+{
+	const size_t headers = offsetof(struct image, code);
+	unsigned int loaded = 0;
+
+	srand(1);
+	for (int round = 0; round < 50000; round++) {
+		size_t size =
+			round % 4 ? sizeof(self->file) : 4 + rand() % (sizeof(self->file) - 4);
+		uint8_t *data = malloc(size);
+		struct kernel k = {.path = "k", .data = data, .size = size};
+
+		memcpy(data, &self->file, size);
+		for (int i = rand() % 4; i >= 0; i--) {
+			size_t at = 4 + rand() % (headers - 4);
+
+			if (at < size)
+				data[at] = rand() % 3 ? rand() : rand() % 2 ? 0xff : 0;
+		}
+		if (pvh_ops.matches(data, size) && !pvh_ops.open(&k, &self->why)) {
+			k.format = KERNEL_PVH;
+			if (!kernel_load(&k, &self->mem, &self->initrd, &self->why) &&
+			    !kernel_finish(&k, &self->mem, &self->platform, "", self->initrd, 1, 0,
+					   &self->entry, &self->why))
+				loaded++;
+		}
+		free(data);
+	}
+	EXPECT_GT(loaded, 1000);
+}
+
+TEST_HARNESS_MAIN
