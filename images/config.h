@@ -4,24 +4,34 @@
  * the initramfs. The order of records counts where a key may come again. Unknown keys are an error,
  * so that an old init never half-understands a new VMM.
  *
- *   module=PATH           load it (a plain .ko in the initramfs); again for each, in order
+ *   module=PATH [PARAMETERS]
+ *                         load it (a plain .ko in the initramfs); again for each, in order
  *   root.source=TAG       the root file system: what mount(2) takes. Without root.*, the root is the
  *   root.type=9p          initramfs itself
  *   root.options=OPTIONS
  *   root.overlay=1        the root is mounted read-only below a tmpfs overlay
+ *   root.layer=PATH       with root.overlay: a folder of the initramfs that covers the root
  *   busybox=1             install the applets of /bin/busybox (in the initramfs root)
  *   mount.source=TAG      further mounts, after the root, in order; each starts with its source.
  *   mount.type=9p         The mount point is made if it is not there.
  *   mount.path=/mnt/src
  *   mount.options=OPTIONS (may be empty; "ro" and the like become flags)
  *   hostname=NAME
- *   cwd=PATH              where the command starts
+ *   cwd=PATH              where the command starts; / if not given
  *   env=NAME=VALUE        again for each; nothing else is in the environment
  *   tty=ROWSxCOLUMNS      give the command a pseudo-terminal; without it, three pipes
  *   arg=WORD              the command; again for each word
  */
 #ifndef IMAGES_CONFIG_H
 #define IMAGES_CONFIG_H
+
+/* The init takes at most so many. */
+#define GUEST_MAX_MODULES 64
+#define GUEST_MAX_MOUNTS  32
+#define GUEST_MAX_WORDS	  4096 /* in the command, and in its environment */
+
+/* The longest set of orders. */
+#define GUEST_CONFIG_MAX (4u << 20)
 
 #define GUEST_DIR	  ".ninepin" /* in the initramfs */
 #define GUEST_INIT_PATH	  GUEST_DIR "/init"

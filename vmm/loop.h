@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The event loop of the main thread: descriptors to wait for and what to call. One thread only,
- * but for loop_wake().
+ * but for loop_stop().
  */
 #ifndef VMM_LOOP_H
 #define VMM_LOOP_H

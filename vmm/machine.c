@@ -12,6 +12,7 @@
  * and 8 do (timer, keyboard, cascade, serial ports, clock).
  */
 static const uint8_t lines[] = { 16, 17, 18, 19, 20, 21, 22, 23, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15 };
+_Static_assert(PLATFORM_S5_TYPE == POWER_S5_TYPE, "the DSDT and the register agree");
 _Static_assert(sizeof(lines) >= MACHINE_MAX_SHARES + 2, "a line for each device");
 _Static_assert(PLATFORM_MAX_DEVICES >= MACHINE_MAX_SHARES + 4, "a place for each device");
 

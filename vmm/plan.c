@@ -300,8 +300,14 @@ static int make_cmdline(struct plan *plan, struct why *why)
 {
 	const char *append = plan->opt->append;
 
-	/* A panic restarts at once, which ends the VM; the user's words come last, so they win. */
-	plan->cmdline = keep(plan, "console=ttyS0%s panic=-1 rdinit=/" GUEST_INIT_PATH "%s%s",
+	/*
+	 * A panic restarts at once, which ends the VM. By ACPI's reset register, for Linux would try
+	 * EFI on a hardware-reduced machine, and then a BIOS that is not there. The self-tests of the
+	 * crypto library are a good part of a boot. The user's words come last, so they win.
+	 */
+	plan->cmdline = keep(plan,
+			     "console=ttyS0%s panic=-1 reboot=acpi cryptomgr.notests "
+			     "rdinit=/" GUEST_INIT_PATH "%s%s",
 			     plan->opt->verbose ? "" : " quiet", *append ? " " : "", append);
 	return plan->cmdline ? 0 : no_memory(why);
 }

@@ -52,35 +52,29 @@ struct run {
 	_Atomic bool panicked;
 };
 
+/* Fits a terminal of 80 × 24. */
 static const char usage_text[] =
 	"usage: ninepin run [OPTION]… [-- COMMAND…]\n"
-	"Boots a Linux guest that shares folders of this machine, and runs COMMAND in it\n"
-	"(a shell if there is none), in the first share. Its exit status is ninepin's.\n"
-	"\n"
-	"  --share HOST[:GUEST][:ro][,OPTION…]  share the folder HOST, in the guest at GUEST;\n"
-	"                       options: ro, cache=none|readahead|mmap|loose (mmap),\n"
-	"                       msize=BYTES (512000), tag=TAG. May come again\n"
-	"  --root DIR|busybox   the guest's root, read-only below a tmpfs: / (this machine's\n"
-	"                       own tree), another folder, or just a busybox\n"
-	"  --kernel FILE|TREE   bzImage or vmlinux, or a build tree; else the tree you stand\n"
-	"                       in, the running kernel, the newest in /boot\n"
-	"  --modules DIR        its modules (…/lib/modules/VERSION), if not found by themselves\n"
-	"  --initrd FILE        an initramfs of yours, unpacked below ninepin's\n"
-	"  --append STR         more words for the kernel command line. May come again\n"
-	"  -c, --cpus N         1 to 16 (the host's, at most 16)\n"
+	"Boots a Linux guest that shares folders of this machine, and runs COMMAND (else a\n"
+	"shell) in the first of them. Its exit status is ninepin's.\n"
+	"  --share HOST[:GUEST][:ro][,OPT…]   again for more; OPT: ro, tag=TAG, msize=BYTES,\n"
+	"                       cache=none|readahead|mmap|loose (mmap)\n"
+	"  --root DIR|busybox   the guest's root, read-only below a tmpfs (/, this machine's)\n"
+	"  --kernel FILE|TREE   bzImage, vmlinux or a build tree (the running kernel, or so)\n"
+	"  --modules DIR        its /lib/modules/VERSION, where that is not found by itself\n"
+	"  --initrd FILE        unpacked below ninepin's own initramfs\n"
+	"  --append STR         more words for the kernel's command line; again for more\n"
+	"  -c, --cpus N         1 to 16 (as many as the host has)\n"
 	"  -m, --mem SIZE       MiB, or with K, M, G (1G)\n"
 	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"
 	"  --result FILE        how it ended, as JSON\n"
-	"  --io auto|ring|sync  how host files are reached: in place where that cannot block\n"
-	"                       and else by io_uring; always by it; by system calls only\n"
-	"  --console-log FILE   the guest kernel's messages\n"
-	"  -v, --verbose        the same on stderr, from the first line on\n"
-	"  -h, --help\n"
-	"\n"
-	"At a terminal Ctrl-A x ends the VM (Ctrl-A a types a Ctrl-A). Exit status: COMMAND's;\n"
-	"120 the guest panicked, 121 its init was not reached or failed, 122 it ended without\n"
-	"a report, 123 ninepin failed, 124 time-out, 125 nothing was started, 126 and 127\n"
-	"COMMAND cannot be run or is not there, 128+N signal N.\n";
+	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
+	"  --io auto|ring|sync  reach host files in place or by io_uring, always by io_uring,\n"
+	"                       by system calls only (auto)\n"
+	"At a terminal Ctrl-A x ends the VM, Ctrl-A a types a Ctrl-A.\n"
+	"Exit status: COMMAND's, or 120 guest panic, 121 its init not reached or failed,\n"
+	"122 it ended without a report, 123 ninepin failed, 124 time-out, 125 not started,\n"
+	"126 COMMAND cannot be run, 127 it is not there, 128+N signal N. More: docs/run.md\n";
 
 static uint64_t now_ns(void)
 {

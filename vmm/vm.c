@@ -177,6 +177,7 @@ int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, struct why *why)
 	for (unsigned int i = 0; i < PLATFORM_MAX_CPUS; i++)
 		vm->vcpu[i].fd = -1;
 	pthread_mutex_init(&vm->end_lock, NULL);
+	pthread_mutex_init(&vm->irq_lock, NULL);
 
 	err = open_kvm(vm, why);
 	if (err)
@@ -220,6 +221,7 @@ void vm_free(struct vm *vm)
 	for (unsigned int i = 0; i < vm->mem.nregions; i++)
 		munmap(vm->mem.region[i].host, vm->mem.region[i].size);
 	pthread_mutex_destroy(&vm->end_lock);
+	pthread_mutex_destroy(&vm->irq_lock);
 }
 
 struct boot_mem vm_low_ram(const struct vm *vm)
@@ -310,9 +312,15 @@ void vm_irq(struct vm *vm, uint32_t gsi)
 {
 	struct kvm_irq_level line = { .irq = gsi, .level = 1 };
 
+	/*
+	 * Up and down in one piece: a second thread's "up" between the two would be no edge, though the
+	 * guest may have served the first one already.
+	 */
+	pthread_mutex_lock(&vm->irq_lock);
 	ioctl(vm->fd, KVM_IRQ_LINE, &line);
 	line.level = 0;
 	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+	pthread_mutex_unlock(&vm->irq_lock);
 }
 
 void vm_set_end(struct vm *vm, enum vm_end end, const char *failure)

@@ -56,6 +56,7 @@ struct vm {
 	struct bus pio;
 	struct bus mmio;
 
+	pthread_mutex_t irq_lock;
 	_Atomic bool stop;
 	pthread_mutex_t end_lock;
 	enum vm_end end;

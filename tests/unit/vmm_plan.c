@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/* From options to what is started: places, tags, roots, modules. No kernel is opened here. */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "kselftest_harness.h"
+#include "vmm/plan.h"
+
+FIXTURE(plan)
+{
+	struct run_options opt;
+	struct plan plan;
+	struct why why;
+	char dir[64];
+	char src[128];
+	char *words[16]; /* the options borrow the command's */
+};
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs(text, f);
+	fclose(f);
+}
+
+FIXTURE_SETUP(plan)
+{
+	memset(self, 0, sizeof(*self));
+	strcpy(self->dir, "/tmp/vmm_plan.XXXXXX");
+	ASSERT_NE(mkdtemp(self->dir), NULL);
+	ASSERT_EQ(chdir(self->dir), 0);
+	mkdir("src", 0755);
+	mkdir("other", 0755);
+	mkdir("other/src", 0755);
+	mkdir("mod", 0755);
+	write_file("kernel", "");
+	write_file("mod/modules.dep", "kernel/fs/overlayfs/overlay.ko:\n");
+	write_file("mod/modules.builtin", "");
+	sprintf(self->src, "%s/src", self->dir);
+}
+
+FIXTURE_TEARDOWN(plan)
+{
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	(void)!system("rm -rf /tmp/vmm_plan.??????");
+}
+
+static int make_words(FIXTURE_DATA(plan) *self, bool tty, char *words[])
+{
+	int n = 0, err;
+
+	while ((self->words[n] = words[n]))
+		n++;
+	err = options_parse(&self->opt, n, self->words, &self->why);
+	return err ? err : plan_make(&self->plan, &self->opt, tty, 25, 80, &self->why);
+}
+
+#define MAKE(...)                                                                                  \
+	make_words(self, false,                                                                    \
+		   (char *[]){ "run", "--kernel=kernel", "--modules=mod", __VA_ARGS__, NULL })
+
+TEST_F(plan, host_root_keeps_the_place)
+{
+	ASSERT_EQ(MAKE("--share", "src", "--", "true"), 0) TH_LOG("%s", self->why.text);
+	/* The root is the first device, read-only; the share follows. */
+	ASSERT_EQ(self->plan.nshares, 2);
+	EXPECT_STREQ(self->plan.share[0].path, "/");
+	EXPECT_TRUE(self->plan.share[0].ro);
+	EXPECT_STREQ(self->plan.share[1].path, self->src);
+	EXPECT_FALSE(self->plan.share[1].ro);
+	EXPECT_TRUE(self->plan.guest.overlay);
+	EXPECT_STREQ(self->plan.guest.mounts[0].path, self->src);
+	EXPECT_STREQ(self->plan.guest.cwd, self->src);
+	EXPECT_STREQ(self->plan.guest.mounts[0].options,
+		     "trans=virtio,version=9p2000.L,cache=mmap,msize=512000");
+	EXPECT_STREQ(self->plan.guest.argv[0], "true");
+}
+
+TEST_F(plan, other_root_has_mnt)
+{
+	ASSERT_EQ(MAKE("--root", "other", "--share", "src"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/mnt/src");
+	/* That root has no bash. */
+	EXPECT_STREQ(self->plan.guest.argv[0], "/bin/sh");
+}
+
+TEST_F(plan, place_and_options_as_asked)
+{
+	ASSERT_EQ(MAKE("--share", "src:/work:ro,cache=none,msize=8192"), 0);
+	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/work");
+	EXPECT_TRUE(self->plan.share[1].ro);
+	EXPECT_STREQ(self->plan.guest.mounts[0].options,
+		     "trans=virtio,version=9p2000.L,cache=none,msize=8192,ro");
+}
+
+TEST_F(plan, two_with_one_name)
+{
+	EXPECT_EQ(MAKE("--root=other", "--share=src", "--share=other/src"), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "/mnt/src"), NULL);
+}
+
+TEST_F(plan, two_with_one_tag)
+{
+	EXPECT_EQ(MAKE("--share=src,tag=x", "--share=other,tag=x"), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "'x'"), NULL);
+}
+
+TEST_F(plan, missing_share)
+{
+	EXPECT_EQ(MAKE("--share=nosuch"), -ENOENT);
+	EXPECT_NE(strstr(self->why.text, "nosuch"), NULL);
+}
+
+TEST_F(plan, share_is_a_file)
+{
+	EXPECT_EQ(MAKE("--share=kernel"), -ENOTDIR);
+}
+
+TEST_F(plan, share_is_unreadable)
+{
+	if (geteuid() == 0 && seteuid(65534) < 0)
+		SKIP(return, "cannot become an ordinary user");
+	EXPECT_EQ(MAKE("--share=/root"), -EACCES);
+	EXPECT_NE(strstr(self->why.text, "/root"), NULL);
+	(void)!seteuid(0);
+}
+
+TEST_F(plan, missing_kernel)
+{
+	char *words[] = { "run", "--kernel=nosuch", NULL };
+
+	EXPECT_EQ(make_words(self, false, words), -ENOENT);
+	EXPECT_NE(strstr(self->why.text, "nosuch"), NULL);
+}
+
+TEST_F(plan, tree_without_a_kernel)
+{
+	char *words[] = { "run", "--kernel=src", NULL };
+
+	EXPECT_EQ(make_words(self, false, words), -ENOENT);
+	EXPECT_NE(strstr(self->why.text, "bzImage"), NULL);
+}
+
+TEST_F(plan, no_overlay)
+{
+	write_file("mod/modules.dep", "kernel/fs/9p/9p.ko:\n");
+	/* Asked for, it is an error; by default, a note. */
+	EXPECT_EQ(MAKE("--root", "other"), -ENOTSUP);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	if (access("/bin/busybox", X_OK) != 0)
+		SKIP(return, "no busybox here");
+	EXPECT_EQ(MAKE("--share", "src"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_NE(strstr(self->plan.note.text, "overlayfs"), NULL);
+	EXPECT_EQ(self->plan.guest.root, NULL);
+	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/mnt/src");
+}
+
+TEST_F(plan, terminal)
+{
+	char *words[] = { "run", "--kernel=kernel", "--modules=mod", NULL };
+	bool term = false;
+
+	setenv("TERM", "vt220", 1);
+	ASSERT_EQ(make_words(self, true, words), 0);
+	EXPECT_TRUE(self->plan.guest.tty);
+	EXPECT_EQ(self->plan.guest.rows, 25);
+	for (const char *const *e = self->plan.guest.env; *e; e++)
+		term |= !strcmp(*e, "TERM=vt220");
+	EXPECT_TRUE(term);
+}
+
+TEST_F(plan, command_line)
+{
+	ASSERT_EQ(MAKE("--append", "panic=0", "-v"), 0);
+	/* The user's words are last, and -v wants to see the kernel's. */
+	EXPECT_STREQ(strrchr(self->plan.cmdline, ' '), " panic=0");
+	EXPECT_EQ(strstr(self->plan.cmdline, "quiet"), NULL);
+}
+
+TEST_HARNESS_MAIN
