@@ -39,6 +39,7 @@ enum p9_executor {
  * Makes a server. All its descriptors are opened here; threads start with p9_server_start().
  * P9_EXEC_RING and P9_EXEC_AUTO need io_uring: -ENOSYS or -EPERM if the host refuses it (the caller
  * may then choose P9_EXEC_SYNC). The calling thread is the ring's thread from then on.
+ * Sets the process's umask to 0: the mode of what is created is the guest's affair.
  */
 int p9_server_new(struct p9_server **server, enum p9_executor executor);
 int p9_server_start(struct p9_server *server);

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Host operations as system calls, here and now, in the identity they ask for.
+ *
+ * Nothing here waits on a coroutine, and p9_io_call() is not inlined into what does: errno and what
+ * the thread wears are the thread's own.
+ */
+#include "ninep/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The process's own identity; set once, before there are threads. */
+static struct {
+	uid_t uid;
+	gid_t gid;
+	int ngroups;
+	gid_t *groups;
+	bool known;
+} self;
+static pthread_once_t self_once = PTHREAD_ONCE_INIT;
+
+/* What this thread wears. `odd`: a change went wrong in the middle, so that nothing is known. */
+static _Thread_local struct {
+	struct p9_who who;
+	bool foreign;
+	bool odd;
+} worn;
+
+static void self_init(void)
+{
+	self.uid = geteuid();
+	self.gid = getegid();
+	self.ngroups = getgroups(0, NULL);
+	if (self.ngroups > 0) {
+		self.groups = calloc((size_t)self.ngroups, sizeof(*self.groups));
+		if (!self.groups || getgroups(self.ngroups, self.groups) < 0)
+			return;
+	}
+	self.known = self.ngroups >= 0;
+}
+
+bool p9_identity_init(struct p9_who *own)
+{
+	pthread_once(&self_once, self_init);
+	*own = (struct p9_who){.uid = self.uid, .gid = self.gid};
+	return self.known && self.uid == 0;
+}
+
+/*
+ * glibc's setgroups() would change every thread. setfs[ug]id() do not say whether they worked;
+ * asked for an impossible id, they change nothing and say what is set.
+ */
+static bool set_ids(uid_t uid, gid_t gid, int ngroups, const gid_t *groups)
+{
+	if (self.ngroups && syscall(SYS_setgroups, ngroups, groups) < 0)
+		return false;
+	syscall(SYS_setfsgid, gid);
+	syscall(SYS_setfsuid, uid);
+	return (gid_t)syscall(SYS_setfsgid, -1) == gid && (uid_t)syscall(SYS_setfsuid, -1) == uid;
+}
+
+static int wear(struct p9_who who)
+{
+	bool done;
+
+	if (who.uid == P9_OWN) {
+		if (!worn.foreign && !worn.odd)
+			return 0;
+		done = set_ids(self.uid, self.gid, self.ngroups, self.groups);
+		worn.foreign = false;
+	} else {
+		if (worn.foreign && !worn.odd && worn.who.uid == who.uid && worn.who.gid == who.gid)
+			return 0;
+		done = set_ids(who.uid, who.gid, 0, NULL);
+		worn.foreign = true;
+		worn.who = who;
+	}
+	worn.odd = !done;
+	return done ? 0 : -EPERM;
+}
+
+__attribute__((noinline)) void p9_wear_own(void)
+{
+	wear((struct p9_who){.uid = P9_OWN});
+}
+
+static long getdents(const struct p9_io *io)
+{
+	struct p9_dirpos *at = io->dirpos;
+	long n = 0;
+
+	pthread_mutex_lock(&at->lock);
+	if (at->pos != io->dir_off)
+		n = lseek(io->fd, io->dir_off, SEEK_SET);
+	if (n >= 0)
+		n = syscall(SYS_getdents64, io->fd, io->buf, io->len);
+	at->pos = -1;
+	/* The last entry's d_off is where the kernel stands now. */
+	for (long i = 0; i < n;) {
+		const struct dirent64 *entry = (const void *)((const char *)io->buf + i);
+
+		at->pos = entry->d_off;
+		i += entry->d_reclen;
+	}
+	pthread_mutex_unlock(&at->lock);
+	return n;
+}
+
+/* -1 and errno, as a system call. */
+static long call(struct p9_io *io)
+{
+	switch (io->op) {
+	case P9_IO_OPEN:
+		return syscall(SYS_openat2, io->fd, io->name, &io->how, sizeof(io->how));
+	case P9_IO_STATX:
+		return syscall(SYS_statx, io->fd, io->name, io->flags,
+			       STATX_BASIC_STATS | STATX_BTIME, io->stx);
+	case P9_IO_MKDIR:
+		return mkdirat(io->fd, io->name, io->mode);
+	case P9_IO_SYMLINK:
+		return symlinkat(io->name, io->fd2, io->name2);
+	case P9_IO_MKNOD:
+		return mknodat(io->fd, io->name, io->mode, io->dev);
+	case P9_IO_LINK:
+		return linkat(io->fd, io->name, io->fd2, io->name2, (int)io->flags);
+	case P9_IO_RENAME:
+		return renameat(io->fd, io->name, io->fd2, io->name2);
+	case P9_IO_UNLINK:
+		return unlinkat(io->fd, io->name, (int)io->flags);
+	case P9_IO_CHMOD:
+		return fchmodat(io->fd, io->name, io->mode, 0);
+	case P9_IO_CHOWN:
+		return fchownat(io->fd, "", io->uid, io->gid, AT_EMPTY_PATH);
+	case P9_IO_UTIMES:
+		return syscall(SYS_utimensat, io->fd, "", io->times, AT_EMPTY_PATH);
+	case P9_IO_READ:
+		return preadv(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+	case P9_IO_WRITE:
+		return pwritev(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+	case P9_IO_FSYNC:
+		return io->flags ? fdatasync(io->fd) : fsync(io->fd);
+	case P9_IO_CLOSE:
+		return close(io->fd);
+	case P9_IO_GETDENTS:
+		return getdents(io);
+	case P9_IO_READLINK:
+		return readlinkat(io->fd, "", io->buf, io->len);
+	case P9_IO_TRUNCATE:
+		return ftruncate(io->fd, (off_t)io->off);
+	case P9_IO_STATFS:
+		return fstatfs(io->fd, io->sfs);
+	case P9_IO_BUFFERED: {
+		int flags = fcntl(io->fd, F_GETFL);
+
+		return flags < 0 ? flags : fcntl(io->fd, F_SETFL, flags & ~O_DIRECT);
+	}
+	default:
+		errno = ENOSYS;
+		return -1;
+	}
+}
+
+/* Where nothing asks who is asking, the thread stays as it is dressed. */
+static bool identity_matters(const struct p9_io *io)
+{
+	switch (io->op) {
+	case P9_IO_STATX:
+		return *io->name;
+	case P9_IO_CLOSE:
+	case P9_IO_GETDENTS:
+	case P9_IO_READLINK:
+	case P9_IO_STATFS:
+	case P9_IO_BUFFERED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+__attribute__((noinline)) void p9_io_call(struct p9_io *io)
+{
+	long res = identity_matters(io) ? wear(io->who) : 0;
+
+	if (!res) {
+		res = call(io);
+		if (res < 0)
+			res = -errno;
+	}
+	io->res = res;
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+/* Tmkdir, Tsymlink, Tmknod, Treadlink, Tlink, Trename, Trenameat, Tunlinkat, Tremove. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "ninep/msg.h"
+
+/* A fid that names can be made in, as the user that makes them. */
+static int get_dir(struct p9_req *req, uint32_t num, struct p9_fid **fid)
+{
+	int err = p9_fid_get(req, num, fid);
+
+	if (!err && !S_ISDIR((*fid)->node->type)) {
+		p9_fid_put(req, *fid);
+		*fid = NULL;
+		err = -ENOTDIR;
+	}
+	return err;
+}
+
+/* Puts the qid of what was just made as name in dir. */
+static int put_new_qid(struct p9_req *req, const struct p9_node *dir, const char *name)
+{
+	struct p9_qid qid;
+	struct statx stx;
+	int err = p9_statx(req, dir->fs, dir->fd, name, &stx);
+
+	if (!err)
+		err = p9_qid(req, &stx, &qid);
+	if (!err)
+		p9_put_qid(&req->out, &qid);
+	return err;
+}
+
+/* size[4] Tmkdir tag[2] dfid[4] name[s] mode[4] gid[4]; Rmkdir qid[13] */
+int p9_t_mkdir(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	const char *name = p9_get_name(&req->in);
+	uint32_t mode = p9_get32(&req->in);
+	uint32_t gid = p9_get32(&req->in);
+	struct p9_fid *fid;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = get_dir(req, num, &fid);
+	if (err)
+		return err;
+	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
+	err = p9_mkdirat(req, fid->node->fs, fid->node->fd, name, mode & 07777);
+	if (!err)
+		err = put_new_qid(req, fid->node, name);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Tsymlink tag[2] dfid[4] name[s] symtgt[s] gid[4]; Rsymlink qid[13] */
+int p9_t_symlink(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	const char *name = p9_get_name(&req->in);
+	const char *target = p9_get_string(&req->in);
+	uint32_t gid = p9_get32(&req->in);
+	struct p9_fid *fid;
+	int err = p9_get_end(&req->in);
+
+	if (!err && strlen(target) >= P9_PATH_SIZE)
+		err = -ENAMETOOLONG;
+	if (!err)
+		err = get_dir(req, num, &fid);
+	if (err)
+		return err;
+	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
+	err = p9_symlinkat(req, fid->node->fs, target, fid->node->fd, name);
+	if (!err)
+		err = put_new_qid(req, fid->node, name);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Tmknod tag[2] dfid[4] name[s] mode[4] major[4] minor[4] gid[4]; Rmknod qid[13] */
+int p9_t_mknod(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	const char *name = p9_get_name(&req->in);
+	uint32_t mode = p9_get32(&req->in);
+	uint32_t major = p9_get32(&req->in);
+	uint32_t minor = p9_get32(&req->in);
+	uint32_t gid = p9_get32(&req->in);
+	struct p9_fid *fid;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = get_dir(req, num, &fid);
+	if (err)
+		return err;
+	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
+	err = p9_mknodat(req, fid->node->fs, fid->node->fd, name, mode & (S_IFMT | 07777),
+			 makedev(major, minor));
+	if (!err)
+		err = put_new_qid(req, fid->node, name);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Treadlink tag[2] fid[4]; Rreadlink target[s] */
+int p9_t_readlink(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	char target[P9_PATH_SIZE];
+	struct p9_fid *fid;
+	ssize_t n;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	n = S_ISLNK(fid->node->type)
+		    ? p9_readlink(req, fid->node->fs, fid->node->fd, target, sizeof(target) - 1)
+		    : -EINVAL;
+	p9_fid_put(req, fid);
+	if (n < 0)
+		return (int)n;
+	target[n] = 0;
+	p9_put_string(&req->out, target);
+	return 0;
+}
+
+/* size[4] Tlink tag[2] dfid[4] fid[4] name[s]; Rlink */
+int p9_t_link(struct p9_req *req)
+{
+	uint32_t dirnum = p9_get32(&req->in);
+	uint32_t num = p9_get32(&req->in);
+	const char *name = p9_get_name(&req->in);
+	struct p9_fid *fid = NULL, *dir = NULL;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (!err)
+		err = get_dir(req, dirnum, &dir);
+	if (!err)
+		err = S_ISDIR(fid->node->type)
+			      ? -EPERM
+			      : p9_linkat(req, dir->node->fs, fid->node->fd, dir->node->fd, name);
+	p9_fid_put(req, dir);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+static int rename_in(struct p9_req *req, struct p9_node *olddir, const char *oldname,
+		     struct p9_node *newdir, const char *newname)
+{
+	int err = p9_renameat(req, olddir->fs, olddir->fd, oldname, newdir->fd, newname);
+
+	if (!err)
+		p9_node_renamed(req, olddir, oldname, newdir, newname);
+	return err;
+}
+
+/* size[4] Trename tag[2] fid[4] dfid[4] name[s]; Rrename */
+int p9_t_rename(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	uint32_t dirnum = p9_get32(&req->in);
+	const char *name = p9_get_name(&req->in);
+	struct p9_place_name at = {0};
+	struct p9_fid *fid = NULL, *dir = NULL;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (!err)
+		err = get_dir(req, dirnum, &dir);
+	if (err)
+		goto out;
+	err = fid->node == p9_req_share(req)->root ? -EBUSY : -ENOENT;
+	p9_node_where(p9_req_share(req), fid->node, &at);
+	if (!at.parent)
+		goto out;
+	err = p9_node_check(req, fid->node, at.parent, at.name);
+	if (!err)
+		err = rename_in(req, at.parent, at.name, dir->node, name);
+out:
+	p9_node_put(p9_req_share(req), req, at.parent);
+	p9_fid_put(req, dir);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Trenameat tag[2] olddirfid[4] oldname[s] newdirfid[4] newname[s]; Rrenameat */
+int p9_t_renameat(struct p9_req *req)
+{
+	uint32_t oldnum = p9_get32(&req->in);
+	const char *oldname = p9_get_name(&req->in);
+	uint32_t newnum = p9_get32(&req->in);
+	const char *newname = p9_get_name(&req->in);
+	struct p9_fid *olddir = NULL, *newdir = NULL;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = get_dir(req, oldnum, &olddir);
+	if (!err)
+		err = get_dir(req, newnum, &newdir);
+	if (!err)
+		err = rename_in(req, olddir->node, oldname, newdir->node, newname);
+	p9_fid_put(req, newdir);
+	p9_fid_put(req, olddir);
+	return err;
+}
+
+static int unlink_in(struct p9_req *req, struct p9_node *dir, const char *name, bool is_dir)
+{
+	int err = p9_unlinkat(req, dir->fs, dir->fd, name, is_dir ? AT_REMOVEDIR : 0);
+
+	if (!err)
+		p9_node_removed(req, dir, name);
+	return err;
+}
+
+/* size[4] Tunlinkat tag[2] dirfid[4] name[s] flags[4]; Runlinkat */
+int p9_t_unlinkat(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	const char *name = p9_get_name(&req->in);
+	uint32_t flags = p9_get32(&req->in);
+	struct p9_fid *fid;
+	int err = p9_get_end(&req->in);
+
+	if (!err && (flags & ~P9_UNLINK_REMOVEDIR))
+		err = -EINVAL;
+	if (!err)
+		err = get_dir(req, num, &fid);
+	if (err)
+		return err;
+	err = unlink_in(req, fid->node, name, flags & P9_UNLINK_REMOVEDIR);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Tremove tag[2] fid[4]; Rremove. The fid is gone, whatever the answer. */
+int p9_t_remove(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	struct p9_place_name at = {0};
+	struct p9_fid *fid;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = p9_fid_get(req, num, &fid); /* for its identity */
+	if (err)
+		return err;
+	p9_fid_put(req, fid);
+	err = p9_fid_remove(req, num, &fid);
+	if (err)
+		return err;
+	req->acted = true;
+	err = p9_may_change(req);
+	if (err)
+		goto out;
+	err = fid->node == p9_req_share(req)->root ? -EBUSY : -ENOENT;
+	p9_node_where(p9_req_share(req), fid->node, &at);
+	if (!at.parent)
+		goto out;
+	err = p9_node_check(req, fid->node, at.parent, at.name);
+	if (!err)
+		err = unlink_in(req, at.parent, at.name, S_ISDIR(fid->node->type));
+out:
+	p9_node_put(p9_req_share(req), req, at.parent);
+	p9_fid_put(req, fid);
+	return err;
+}

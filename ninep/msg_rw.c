@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/* Tread, Twrite, Tfsync. */
+#include <errno.h>
+
+#include "ninep/msg.h"
+
+static int check_file(const struct p9_fid *fid, uint64_t off)
+{
+	if (fid->fd < 0)
+		return -EBADF;
+	if (S_ISDIR(fid->node->type))
+		return -EISDIR;
+	/* Above all, not the -1 that means "where the descriptor stands". */
+	return off <= INT64_MAX ? 0 : -EINVAL;
+}
+
+/*
+ * Moves len bytes between the file at off and the payload, which begins at `skip` in iov. A short
+ * transfer is carried on, so that where an executor stopped does not show. Bytes moved, or an error
+ * if there are none.
+ */
+static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, const struct iovec *iov,
+			size_t niov, size_t skip, size_t len, uint64_t off)
+{
+	ssize_t (*const move)(struct p9_req *, struct p9_fs *, int, const struct iovec *, size_t,
+			      uint64_t, bool) = write ? p9_writev : p9_readv;
+	bool direct = fid->flags & P9_OPEN_DIRECT;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		req->data_n = p9_iov_part(iov, niov, skip + done, len - done, req->data);
+		n = move(req, fid->node->fs, fid->fd, req->data, req->data_n, off + done, direct);
+		if (n == -EINVAL && direct) {
+			/* The guest's alignment is not the host's: as good as O_DIRECT gets. */
+			direct = false;
+			n = p9_buffered(req, fid->node->fs, fid->fd);
+			if (!n)
+				continue;
+		}
+		if (n < 0)
+			return done ? (ssize_t)done : n;
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/* size[4] Tread tag[2] fid[4] offset[8] count[4]; Rread count[4] data[count] */
+int p9_t_read(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	uint64_t off = p9_get64(&req->in);
+	uint32_t count = p9_get32(&req->in);
+	struct p9_fid *fid;
+	ssize_t n;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	err = check_file(fid, off);
+	if (err)
+		goto out;
+	if (count > req->out.room - 4)
+		count = (uint32_t)(req->out.room - 4);
+	n = transfer(req, fid, false, req->r_iov, req->r_n, P9_RREAD_DATA, count, off);
+	if (n < 0) {
+		err = (int)n;
+		goto out;
+	}
+	p9_put32(&req->out, (uint32_t)n);
+	req->payload = (size_t)n;
+out:
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Twrite tag[2] fid[4] offset[8] count[4] data[count]; Rwrite count[4] */
+int p9_t_write(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	uint64_t off = p9_get64(&req->in);
+	uint32_t count = p9_get32(&req->in);
+	struct p9_fid *fid;
+	ssize_t n;
+	int err = p9_get_end(&req->in);
+
+	if (!err && count != req->t_size - P9_TWRITE_DATA)
+		err = -EPROTO;
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	err = check_file(fid, off);
+	if (err)
+		goto out;
+	n = transfer(req, fid, true, req->t_iov, req->t_n, P9_TWRITE_DATA, count, off);
+	if (n < 0)
+		err = (int)n;
+	else
+		p9_put32(&req->out, (uint32_t)n);
+out:
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/* size[4] Tfsync tag[2] fid[4] datasync[4]; Rfsync. The last field came later than the message. */
+int p9_t_fsync(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	uint32_t data_only = req->in.p == req->in.end ? 0 : p9_get32(&req->in);
+	struct p9_fid *fid;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	err = fid->fd < 0 ? -EBADF : p9_fsync(req, fid->node->fs, fid->fd, data_only);
+	p9_fid_put(req, fid);
+	return err;
+}

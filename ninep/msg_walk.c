@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/* Twalk. */
+#include <errno.h>
+
+#include "ninep/msg.h"
+
+/*
+ * size[4] Twalk tag[2] fid[4] newfid[4] nwname[2] nwname*(wname[s]);
+ * Rwalk nwqid[2] nwqid*(wqid[13])
+ *
+ * If the first name fails, the answer is its error; if a later one does, the qids up to there, and
+ * newfid is not made.
+ */
+int p9_t_walk(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	uint32_t newnum = p9_get32(&req->in);
+	uint16_t n = p9_get16(&req->in);
+	struct p9_share *share = p9_req_share(req);
+	const char *name[P9_MAX_WALK];
+	struct p9_qid qid[P9_MAX_WALK];
+	struct p9_fid *fid = NULL, *newfid = NULL;
+	struct p9_node *node = NULL, *next;
+	struct statx stx;
+	uint16_t done = 0;
+	int err;
+
+	if (n > P9_MAX_WALK)
+		return -EPROTO;
+	for (uint16_t i = 0; i < n; i++)
+		name[i] = p9_get_step(&req->in);
+	err = p9_get_end(&req->in);
+	if (!err && req->out.room < 2 + (size_t)n * P9_QID_SIZE)
+		err = -EMSGSIZE;
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	if (num == newnum && fid->fd >= 0 && n) {
+		err = -EBUSY; /* an open fid stays what it is */
+		goto out;
+	}
+
+	node = p9_node_get(share, fid->node);
+	while (done < n) {
+		err = p9_node_step(req, fid->root, node, name[done], &next, &stx);
+		if (err)
+			break;
+		p9_node_put(share, req, node);
+		node = next;
+		err = p9_qid(req, &stx, &qid[done]);
+		if (err)
+			break;
+		done++;
+	}
+	if (err && !done)
+		goto out;
+
+	if (done == n && (n || num != newnum)) {
+		err = -ENOMEM;
+		newfid = p9_fid_new(req, fid->root, node, fid->uid, -1, 0);
+		if (!newfid)
+			goto out;
+		err = num == newnum ? p9_fid_replace(req, fid, newfid)
+				    : p9_fid_add(req, newnum, newfid);
+		if (err)
+			goto out;
+	}
+	err = 0;
+	p9_put16(&req->out, done);
+	for (uint16_t i = 0; i < done; i++)
+		p9_put_qid(&req->out, &qid[i]);
+out:
+	p9_node_put(share, req, node);
+	p9_fid_put(req, newfid);
+	p9_fid_put(req, fid);
+	return err;
+}

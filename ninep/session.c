@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+/* The life of a request: taken, run, handed over, ended; and what waits for that. */
+#include "ninep/session.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ninep/proto.h"
+
+/* ---- tags; the session's lock is held ---- */
+
+static struct p9_req **tag_bucket(struct p9_session *session, uint16_t tag)
+{
+	return &session->by_tag[tag % P9_TAG_BUCKETS];
+}
+
+static struct p9_req *find_tag(struct p9_session *session, uint16_t tag)
+{
+	struct p9_req *req = *tag_bucket(session, tag);
+
+	while (req && req->tag != tag)
+		req = req->next_tag;
+	return req;
+}
+
+static void add_tag(struct p9_session *session, struct p9_req *req)
+{
+	struct p9_req **head = tag_bucket(session, req->tag);
+
+	req->next_tag = *head;
+	*head = req;
+	req->tagged = true;
+}
+
+static void del_tag(struct p9_session *session, struct p9_req *req)
+{
+	struct p9_req **at = tag_bucket(session, req->tag);
+
+	while (*at != req)
+		at = &(*at)->next_tag;
+	*at = req->next_tag;
+	req->tagged = false;
+}
+
+/* ---- waiting ---- */
+
+/* Tries io on this thread, as far as the thread may wait. */
+static bool in_place(struct p9_req *req, struct p9_io *io)
+{
+	struct p9_server *server = p9_req_server(req);
+
+	switch (server->executor) {
+	case P9_EXEC_AUTO:
+		if (req->place != P9_ON_WORKER)
+			return p9_io_try(server, io);
+		break;
+	case P9_EXEC_RING:
+		if (req->place != P9_ON_WORKER || p9_ring_takes(&server->ring, io))
+			return false;
+		break;
+	case P9_EXEC_SYNC:
+		break;
+	}
+	p9_io_call(io);
+	return true;
+}
+
+long p9_await(struct p9_req *req, struct p9_io *io)
+{
+	bool hosts = io->op < P9_IO_HOST_OPS;
+
+	io->req = req;
+	io->res = 0;
+	if (!hosts || !in_place(req, io)) {
+		req->io = io;
+		p9_co_wait(&req->co);
+	}
+	if (hosts && !req->dropped)
+		req->acted = true;
+	return io->res;
+}
+
+bool p9_req_drop(struct p9_io *io)
+{
+	struct p9_req *req = io->req;
+
+	/* A descriptor is closed come what may. */
+	if (req->acted || io->op == P9_IO_CLOSE || !atomic_load(&req->flushed))
+		return false;
+	req->dropped = true;
+	io->res = -ECANCELED;
+	return true;
+}
+
+/* Tflush: waits for a tag's end. False: there is nothing to wait for. */
+static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t tag)
+{
+	struct p9_req *other;
+
+	pthread_mutex_lock(&session->lock);
+	other = find_tag(session, tag);
+	if (other == req)
+		other = NULL;
+	if (other) {
+		atomic_store(&other->flushed, true);
+		req->next = other->flushers;
+		other->flushers = req;
+	}
+	pthread_mutex_unlock(&session->lock);
+	return other;
+}
+
+/* Tversion: waits for all others' end. */
+static bool await_all(struct p9_session *session)
+{
+	bool others;
+
+	pthread_mutex_lock(&session->lock);
+	others = session->active > 1;
+	session->version_waits = others;
+	pthread_mutex_unlock(&session->lock);
+	return others;
+}
+
+/*
+ * What the request waits for is given to whoever carries it out; from then on another thread may
+ * own the request. False: it need not wait after all.
+ */
+static bool hand_over(struct p9_req *req)
+{
+	struct p9_server *server = p9_req_server(req);
+	struct p9_io *io = req->io;
+
+	if (io->op == P9_IO_AWAIT_TAG)
+		return await_tag(req->session, req, io->tag);
+	if (io->op == P9_IO_AWAIT_ALL)
+		return await_all(req->session);
+	if (p9_ring_takes(&server->ring, io))
+		p9_ring_give(&server->ring, io);
+	else
+		p9_workers_give(&server->workers, io);
+	return true;
+}
+
+/*
+ * Ends a request: its slot and tag are free before the reply is seen, since the client may use both
+ * at once. Returns the requests that waited for this.
+ */
+static struct p9_req *end(struct p9_req *req, size_t len)
+{
+	struct p9_session *session = req->session;
+	struct p9_server *server = session->share->server;
+	p9_done done = req->done;
+	void *opaque = req->opaque;
+	struct p9_req *waiters;
+
+	pthread_mutex_lock(&session->lock);
+	if (req->tagged)
+		del_tag(session, req);
+	if (session->version == req)
+		session->version = NULL;
+	waiters = req->flushers;
+	req->flushers = NULL;
+	req->next = session->free;
+	session->free = req;
+	pthread_mutex_unlock(&session->lock);
+
+	done(opaque, len);
+
+	pthread_mutex_lock(&session->lock);
+	session->active--;
+	if (session->active == 1 && session->version_waits) {
+		session->version_waits = false;
+		session->version->next = waiters;
+		waiters = session->version;
+	}
+	if (!session->active && session->resetting) {
+		/* Not after the lock: the session may be freed then. */
+		pthread_cond_broadcast(&session->idle);
+		if (server->executor != P9_EXEC_SYNC)
+			p9_ring_kick(&server->ring);
+	}
+	pthread_mutex_unlock(&session->lock);
+	return waiters;
+}
+
+void p9_req_run(struct p9_req *req, enum p9_place place)
+{
+	struct p9_req *more;
+
+	/* A loop, not a recursion, over those that waited for the end of those before them. */
+	for (; req; req = more) {
+		struct p9_req *waiters = NULL, **last = &waiters;
+		bool done;
+
+		more = req->next;
+		req->next = NULL;
+		req->place = place;
+		do {
+			p9_co_resume(&req->co);
+			done = req->co.done;
+		} while (!done && !hand_over(req));
+		/* If it was handed over, another thread may own it already. */
+		if (done)
+			waiters = end(req, req->reply_len);
+		while (*last)
+			last = &(*last)->next;
+		*last = more;
+		more = waiters;
+	}
+}
+
+static void req_main(void *arg)
+{
+	struct p9_req *req = arg;
+
+	req->reply_len = p9_message(req);
+}
+
+/* ---- taking a request ---- */
+
+/* What is wrong with a T-message by its header alone. */
+static int check_header(const struct p9_session *session, uint8_t type, uint32_t size, size_t len)
+{
+	unsigned int msize = atomic_load(&session->msize);
+
+	if (size < P9_HEADER || size > len)
+		return -EPROTO;
+	if (!msize && type != P9_TVERSION)
+		return -EPROTO;
+	if (msize && size > msize)
+		return -EMSGSIZE;
+	if (type != P9_TWRITE && size > P9_T_MAX)
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* The session's lock is held. */
+static struct p9_req *take_slot(struct p9_session *session)
+{
+	struct p9_req *req = session->free;
+
+	if (req) {
+		session->free = req->next;
+	} else if (session->fresh < P9_MAX_REQS) {
+		req = &session->req[session->fresh++];
+		req->session = session;
+	}
+	return req;
+}
+
+/* The session's lock is held. */
+static int enter(struct p9_session *session, struct p9_req *req)
+{
+	if (session->version)
+		return -EBUSY; /* Tversion ends a session: nothing may follow before its reply */
+	if (find_tag(session, req->tag))
+		return -EPROTO;
+	add_tag(session, req);
+	if (req->type == P9_TVERSION)
+		session->version = req;
+	return 0;
+}
+
+/*
+ * Copies the T-message, but for Twrite's payload, which is left for the host to take, and for the
+ * header, which is not read a second time.
+ */
+static void copy_message(struct p9_req *req, const uint8_t *header, size_t got, uint32_t size)
+{
+	size_t n = got < size ? got : size;
+
+	memcpy(req->t_buf, header, n);
+	if (req->type != P9_TWRITE)
+		n += p9_iov_copy(req->t_iov, req->t_n, n, req->t_buf + n, size - n);
+	req->in = (struct p9_in){.p = req->t_buf + P9_HEADER, .end = req->t_buf + n};
+	req->t_size = size;
+}
+
+int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
+	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque)
+{
+	struct p9_server *server = session->share->server;
+	uint8_t header[P9_TWRITE_DATA] = {0};
+	struct p9_req *req;
+	uint32_t size;
+	bool drop;
+	size_t got;
+	int err;
+
+	if (t_n > P9_MAX_IOV || r_n > P9_MAX_IOV)
+		return -EINVAL;
+	got = p9_iov_copy(t_iov, t_n, 0, header, sizeof(header));
+	drop = got < P9_HEADER || p9_iov_len(r_iov, r_n) < P9_RLERROR_SIZE;
+	memcpy(&size, header, sizeof(size));
+	size = le32toh(size);
+	err = check_header(session, header[4], size, p9_iov_len(t_iov, t_n));
+
+	pthread_mutex_lock(&session->lock);
+	req = take_slot(session);
+	if (!req) {
+		pthread_mutex_unlock(&session->lock);
+		return -EAGAIN;
+	}
+	session->active++;
+	req->next = NULL;
+	req->done = done;
+	req->opaque = opaque;
+	req->type = header[4];
+	req->tag = (uint16_t)(header[5] | header[6] << 8);
+	req->acted = req->dropped = false;
+	atomic_store(&req->flushed, false);
+	drop |= session->resetting > 0;
+	if (!drop && !err)
+		err = enter(session, req);
+	pthread_mutex_unlock(&session->lock);
+
+	req->refused = err;
+	req->who = (struct p9_who){.uid = P9_OWN};
+	req->t_n = t_n;
+	req->r_n = r_n;
+	for (size_t i = 0; i < t_n; i++)
+		req->t_iov[i] = t_iov[i];
+	for (size_t i = 0; i < r_n; i++)
+		req->r_iov[i] = r_iov[i];
+	if (drop) {
+		p9_req_run(end(req, 0), P9_ON_CALLER);
+		return 0;
+	}
+	if (!err)
+		copy_message(req, header, got, size);
+	if (!req->co.map && p9_co_init(&req->co, req_main, req))
+		p9_req_run(end(req, p9_error(req, -ENOMEM)), P9_ON_CALLER);
+	else
+		p9_req_run(req, P9_ON_CALLER);
+	if (server->executor != P9_EXEC_SYNC && p9_ring_here(&server->ring))
+		p9_ring_submit(&server->ring);
+	p9_wear_own();
+	return 0;
+}
+
+/* ---- sessions ---- */
+
+int p9_session_new(struct p9_session **out, struct p9_share *share)
+{
+	struct p9_session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return -ENOMEM;
+	atomic_fetch_add(&share->refs, 1);
+	session->share = share;
+	pthread_mutex_init(&session->lock, NULL);
+	pthread_mutex_init(&session->fids.lock, NULL);
+	pthread_cond_init(&session->idle, NULL);
+	*out = session;
+	return 0;
+}
+
+/* On the ring's thread: does that thread's work until nothing is in flight. */
+static void drain_here(struct p9_session *session)
+{
+	struct p9_server *server = session->share->server;
+	struct pollfd fd = {.fd = server->ring.event, .events = POLLIN};
+
+	while (session->active) {
+		pthread_mutex_unlock(&session->lock);
+		poll(&fd, 1, -1);
+		p9_server_run(server);
+		pthread_mutex_lock(&session->lock);
+	}
+}
+
+void p9_session_reset(struct p9_session *session)
+{
+	struct p9_server *server = session->share->server;
+
+	pthread_mutex_lock(&session->lock);
+	session->resetting++;
+	for (unsigned int i = 0; i < P9_TAG_BUCKETS; i++)
+		for (struct p9_req *req = session->by_tag[i]; req; req = req->next_tag)
+			atomic_store(&req->flushed, true);
+	if (server->executor != P9_EXEC_SYNC && p9_ring_here(&server->ring))
+		drain_here(session);
+	while (session->active)
+		pthread_cond_wait(&session->idle, &session->lock);
+	pthread_mutex_unlock(&session->lock);
+
+	p9_fid_clear(session, NULL);
+	atomic_store(&session->msize, 0);
+
+	pthread_mutex_lock(&session->lock);
+	session->resetting--;
+	pthread_mutex_unlock(&session->lock);
+}
+
+void p9_session_free(struct p9_session *session)
+{
+	if (!session)
+		return;
+	p9_session_reset(session);
+	for (unsigned int i = 0; i < session->fresh; i++)
+		p9_co_destroy(&session->req[i].co);
+	p9_share_put(session->share);
+	pthread_cond_destroy(&session->idle);
+	pthread_mutex_destroy(&session->fids.lock);
+	pthread_mutex_destroy(&session->lock);
+	free(session);
+}
