@@ -37,6 +37,11 @@ static int add_initrd(struct cpio *cpio, const char *path, struct why *why)
 		n = why_fail(why, -errno, "--initrd: %s cannot be read: %s", path, strerror(errno));
 	else
 		cpio_raw(cpio, buf, len);
+	if (n == 0 && cpio->err)
+		n = why_fail(why, -ENOMEM,
+			     "--initrd: %s, %zu MiB, does not fit into the guest's memory: give more with "
+			     "--mem",
+			     path, len >> 20);
 	free(buf);
 	close(fd);
 	return (int)n;

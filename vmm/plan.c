@@ -173,15 +173,19 @@ static int find_busybox(struct plan *plan, struct why *why)
 			"apt-get install busybox-static");
 }
 
-/* Whether the chosen kernel can lay a tmpfs over a read-only root. Without modules it is taken to
- * have all built in; init says so if it has not. */
-static bool has_overlay(const struct plan *plan)
+/* Whether the chosen kernel can lay a tmpfs over a read-only root. Without (an index of) modules it
+ * is taken to; whoever needs them will say what is missing. */
+static bool has_overlay(struct plan *plan)
 {
 	static const char *const overlay[] = { "overlay" };
+	const char *index;
 	struct module_list list;
 	struct why ignored;
 
 	if (!plan->kernel.modules)
+		return true;
+	index = keep(plan, "%s/modules.dep", plan->kernel.modules);
+	if (!index || access(index, R_OK) < 0)
 		return true;
 	if (modules_resolve(&list, plan->kernel.modules, overlay, 1, &ignored) < 0)
 		return false;

@@ -58,7 +58,7 @@ static int open_kvm(struct vm *vm, struct why *why)
 				"kvm_intel or kvm_amd (`make run` works without, in an emulated host)");
 	if (vm->kvm_fd < 0 && (errno == EACCES || errno == EPERM))
 		return why_fail(why, -EACCES,
-				"no permission on /dev/kvm: join its group (sudo usermod -aG kvm "
+				"no permission on /dev/kvm: join the group kvm (sudo usermod -aG kvm "
 				"\"$USER\"), then log in again");
 	if (vm->kvm_fd < 0)
 		return why_fail(why, -errno, "/dev/kvm cannot be opened: %s", strerror(errno));
@@ -124,7 +124,8 @@ static int make_ram(struct vm *vm, uint64_t ram, struct why *why)
 				(unsigned long long)(VM_MIN_RAM >> 20));
 	if (sysinfo(&info) == 0 && ram / info.mem_unit > info.totalram)
 		return why_fail(why, -ENOMEM,
-				"--mem: %llu MiB is more than the %llu MiB that this machine has: give less",
+				"--mem: %llu MiB is more memory than the %llu MiB that this machine has: "
+				"give less",
 				(unsigned long long)(ram >> 20),
 				(unsigned long long)info.totalram * info.mem_unit >> 20);
 	err = add_ram(vm, 0, low, why);

@@ -46,7 +46,7 @@ bad "time-out that is no time" --timeout -- --timeout soon -- true
 bad "kernel that is missing" /no/such -- --kernel /no/such -- true
 bad "kernel that is none" "$T/file" -- --kernel "$T/file" -- true
 bad "modules that are missing" /no/such -- --modules /no/such -- true
-bad "modules that lack what is needed" 9p -- --modules "$T/empty" -- true
+bad "modules that lack what is needed" modules.dep -- --modules "$T/empty" -- true
 bad "initrd that is missing" /no/such -- --initrd /no/such -- true
 bad "result in a folder that is missing" /no/such -- --result /no/such/result -- true
 bad "console log in a folder that is missing" /no/such -- --console-log /no/such/log -- true
@@ -61,9 +61,11 @@ bad "initrd larger than the memory" initrd -- --initrd "$EXT4/initrd" -m 512 -- 
 rm "$EXT4/initrd"
 
 # As somebody else than root.
+echo 'user:x:1000:1000::/:/bin/sh' >>/etc/passwd
+echo 'user:x:1000:' >>/etc/group
 np_user() {
 	status=0
-	timeout -s KILL 150 start-stop-daemon -S -c 1000:1000 -x "$(command -v ninepin)" -- run "$@" \
+	timeout -s KILL 150 start-stop-daemon -S -c user:user -x "$(command -v ninepin)" -- run "$@" \
 		</dev/null >"$T/out" 2>"$T/err" || status=$?
 }
 mode=$(stat -c %a /dev/kvm)

@@ -48,7 +48,7 @@ check "--append: the user's words come last" has "$T/out" ' one=1 two=2'
 
 np --result "$T/result" -- sh -c 'exit 9'
 check "--result: the status" grep -qE '"status": *9\b' "$T/result"
-for key in reason kernel times init mounted command end; do
+for key in reason kernel times_ms init mounted command end; do
 	check "--result: has $key" has "$T/result" "\"$key\""
 done
 check "--result: the kernel's version" has "$T/result" "$(uname -r)"
