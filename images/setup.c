@@ -209,10 +209,16 @@ static int mount_usual(void)
 {
 	if (mount_kernel_fs("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
 			    "mode=0620,ptmxmode=0666,gid=5") ||
-	    mount_kernel_fs("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777") ||
-	    mount_kernel_fs("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755") ||
-	    mount_kernel_fs("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777"))
+	    mount_kernel_fs("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"))
 		return -1;
+	/* An initramfs is memory already, and somebody may have put files there. */
+	if (config.root.source &&
+	    (mount_kernel_fs("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755") ||
+	     mount_kernel_fs("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777")))
+		return -1;
+	if (!config.root.source &&
+	    (make_dirs("/run") || make_dirs("/tmp") || chmod("/tmp", 01777)))
+		return fail("cannot make /run and /tmp in the guest: %s", strerror(errno));
 	/* Shells and scripts rely on these; devtmpfs does not make them. */
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");

@@ -26,7 +26,7 @@ enum p9_executor {
 	P9_EXEC_AUTO, /* in place where it cannot block, else as P9_EXEC_RING */
 };
 
-/* Every limit of the server, in one place; see docs/limits.md. */
+/* Every limit of the server, in one place; see docs/run.md, "Limits". */
 #define P9_MSIZE_MAX	 (1024u * 1024u) /* bytes of one message, its payload included */
 #define P9_MSIZE_MIN	 4096u
 #define P9_MAX_REQS	 256 /* requests in flight, of one session */
