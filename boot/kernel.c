@@ -92,7 +92,6 @@ int kernel_open(struct kernel *kernel, const char *path, struct why *why)
 	err = map_file(kernel, why);
 	if (err)
 		return err;
-	err = -ENOEXEC;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		if (!formats[i]->matches(kernel->data, kernel->size))
 			continue;

@@ -392,7 +392,7 @@ int module_read(const char *path, uint8_t **data, size_t *size, struct why *why)
 {
 	enum packing packing;
 	char *file = NULL;
-	size_t file_size;
+	size_t file_size = 0;
 	int err;
 
 	err = read_file(path, MODULE_MAX, &file, &file_size);

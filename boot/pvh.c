@@ -186,7 +186,7 @@ static bool entry_is_loaded(const struct pvh *pvh)
 static int parse(const struct kernel *kernel, struct pvh *pvh, struct why *why)
 {
 	bool loadable = true;
-	Elf64_Ehdr header;
+	Elf64_Ehdr header = {0};
 	int err = check_header(kernel, &header, why);
 
 	if (err)

@@ -193,8 +193,11 @@ int unpack(const uint8_t *in, size_t in_size, size_t limit, uint8_t **out, size_
 		free(o.data);
 		return err;
 	}
+	/* Shrinking that fails leaves the larger block, which will do. */
+	*out = o.data;
 	fit = realloc(o.data, o.size ? o.size : 1);
-	*out = fit ? fit : o.data;
+	if (fit)
+		*out = fit;
 	*out_size = o.size;
 	return 0;
 }

@@ -120,9 +120,10 @@ out:
 
 int config_read(void)
 {
+	static char *text; /* what config points into, to the end */
 	size_t size;
-	char *text = slurp("/" GUEST_CONFIG_PATH, &size);
 
+	text = slurp("/" GUEST_CONFIG_PATH, &size);
 	if (!text)
 		return fail("the initramfs has no readable /" GUEST_CONFIG_PATH ": %s",
 			    strerror(errno));

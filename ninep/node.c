@@ -102,7 +102,7 @@ void p9_node_where(struct p9_share *share, struct p9_node *node, struct p9_place
 	place->parent = node->placed ? node->parent : NULL;
 	if (place->parent) {
 		place->parent->refs++;
-		strcpy(place->name, node->name);
+		memcpy(place->name, node->name, strlen(node->name) + 1);
 	}
 	pthread_mutex_unlock(&share->lock);
 }

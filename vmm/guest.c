@@ -242,7 +242,7 @@ static int write_orders(struct cpio *cpio, const struct guest_spec *spec, char *
 
 	if (len < 0)
 		return len;
-	text = malloc((size_t)len);
+	text = malloc((size_t)len + 1); /* + 1: never a size of 0 */
 	if (!text)
 		return why_fail(why, -ENOMEM, "no memory for the guest's orders");
 	guest_config(text, (size_t)len, spec, module, n, why);

@@ -28,11 +28,12 @@ const char *reason_name(enum reason reason)
 
 static json_t *milliseconds(const struct outcome *outcome, enum moment moment)
 {
-	uint64_t at = outcome->moment[moment];
+	uint64_t at = outcome->moment[moment], us;
 
 	if (!at)
 		return json_null();
-	return json_real((double)((at - outcome->moment[MOMENT_START]) / 1000) / 1000);
+	us = (at - outcome->moment[MOMENT_START]) / 1000;
+	return json_real((double)us / 1000);
 }
 
 static json_t *text_or_null(const char *text)

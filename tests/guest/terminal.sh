@@ -18,7 +18,9 @@ at_terminal "expect:#" "send:stty size; echo \$TERM=\$(tty | head -c 8)$cr" \
 	"send:pwd; exit 5$cr" "expect:$EXT4" -- ninepin run --share "$EXT4"
 check "a shell in the share, its size, TERM, resizing, exit; the terminal is restored" is "$status" 5
 
-at_terminal "expect:#" "send:sleep 1000$cr" "expect:sleep 1000" "send:$(printf '\003')" "expect:#" \
+# The shell must have begun to run the line: while it edits one, Ctrl-C is a character like others.
+at_terminal "expect:#" "send:echo sl\\eeping; sleep 1000$cr" "expect:sleeping" \
+	"send:$(printf '\003')" "expect:#" \
 	"send:sleep 1000 & jobs; kill %1; echo still-\$((40+2))$cr" "expect:still-42" \
 	"send:exit 6$cr" -- ninepin run
 check "Ctrl-C goes to the guest; there is job control" is "$status" 6

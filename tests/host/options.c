@@ -115,15 +115,12 @@ static const char *folder(const char *option, const char *text, struct why *why)
 	struct stat st;
 	char *path = realpath(text, NULL);
 
-	if (!path || stat(path, &st)) {
+	if (!path || stat(path, &st) || access(path, R_OK | X_OK))
 		why_fail(why, -errno, "%s %s: %s", option, text, strerror(errno));
-	} else if (!S_ISDIR(st.st_mode)) {
+	else if (!S_ISDIR(st.st_mode))
 		why_fail(why, -ENOTDIR, "%s %s: it is not a folder", option, text);
-	} else if (access(path, R_OK | X_OK)) {
-		why_fail(why, -errno, "%s %s: %s", option, text, strerror(errno));
-	} else {
+	else
 		return path;
-	}
 	free(path);
 	return NULL;
 }
