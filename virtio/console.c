@@ -7,6 +7,9 @@
 /* §5.3.2: with MULTIPORT, port 0 has queues 0 and 1, control has 2 and 3. */
 enum { Q_RX, Q_TX, Q_CTRL_RX, Q_CTRL_TX, NQUEUES };
 
+/* Chains taken in one go, so that a guest that refills its queue does not hold the owner up. */
+#define BATCH VIRTQ_MAX_SIZE
+
 /* Control messages to the driver, in the order they are sent. */
 enum { MSG_ADD = 1u, MSG_NAME = 2u, MSG_OPEN = 4u };
 
@@ -67,13 +70,13 @@ static bool pump_control_in(struct virtio_console *con)
 {
 	struct virtq *q = &con->vdev.queue[Q_CTRL_TX];
 	struct virtq_chain chain;
-	int got;
+	int got = 0;
 
-	while ((got = virtq_pop(q, &chain)) > 0) {
+	for (int n = 0; n < BATCH && (got = virtq_pop(q, &chain)) > 0; n++) {
 		handle_control(con, &chain);
 		virtq_push(q, chain.head, 0);
 	}
-	return got == 0;
+	return got >= 0;
 }
 
 static bool pump_control_out(struct virtio_console *con)
@@ -122,15 +125,15 @@ static bool pump_tx(struct virtio_console *con)
 {
 	struct virtq *q = &con->vdev.queue[Q_TX];
 	struct virtq_chain chain;
-	int got;
+	int got = 0;
 
-	while ((got = virtq_pop(q, &chain)) > 0) {
+	for (int n = 0; n < BATCH && (got = virtq_pop(q, &chain)) > 0; n++) {
 		/* The input callback copies: nothing it looks at can be changed under it. */
 		for (unsigned int i = 0; i < chain.nout; i++)
 			con->input(con->arg, chain.iov[i].iov_base, chain.iov[i].iov_len);
 		virtq_push(q, chain.head, 0);
 	}
-	return got == 0;
+	return got >= 0;
 }
 
 static bool pump_rx(struct virtio_console *con)
@@ -165,14 +168,21 @@ void virtio_console_pump(struct virtio_console *con)
 	pthread_mutex_lock(&vdev->queue_lock);
 	if (!virtio_live(vdev))
 		goto out;
-	do {
+	/* What is still there after a batch waits for the next turn of the owner's loop. */
+	for (int turn = 0;; turn++) {
 		if (!pump_control_in(con) || !pump_control_out(con) || !pump_tx(con) ||
 		    !pump_rx(con)) {
 			virtio_broken(vdev);
 			goto out;
 		}
-	} while (!virtq_want_kicks(&vdev->queue[Q_CTRL_TX]) ||
-		 !virtq_want_kicks(&vdev->queue[Q_TX]));
+		if (virtq_want_kicks(&vdev->queue[Q_CTRL_TX]) &&
+		    virtq_want_kicks(&vdev->queue[Q_TX]))
+			break;
+		if (turn == 1) {
+			con->wake(con->arg);
+			break;
+		}
+	}
 	/* Only a kick tells that the driver has given new buffers to fill. */
 	virtq_want_kicks(&vdev->queue[Q_RX]);
 	virtq_want_kicks(&vdev->queue[Q_CTRL_RX]);

@@ -115,8 +115,9 @@ static void write_queue_ready(struct virtio_dev *vdev, struct virtq *q, uint32_t
 		q->event_idx = vdev->driver_features & (1ull << VIRTIO_RING_F_EVENT_IDX);
 		/* On a mistake the register goes on reading 0, which Linux's driver notices. */
 		virtq_start(q);
-	} else if (value == 0 && !virtio_live(vdev)) {
-		/* A live queue may have chains in flight; only reset drains them. */
+	} else if (value == 0 && !(atomic_load(&vdev->status) & VIRTIO_CONFIG_S_DRIVER_OK)) {
+		/* Once the driver was ready (broken since or not) chains may be in flight: only a reset
+		 * drains them. */
 		virtq_stop(q);
 	}
 	pthread_mutex_unlock(&vdev->queue_lock);

@@ -295,14 +295,15 @@ static void serve_requests(void *arg)
 	p9_server_run(m->server);
 }
 
-void machine_stop(struct machine *m)
+bool machine_stop(struct machine *m)
 {
-	vm_stop(&m->vm, m->server ? serve_requests : NULL, m);
+	return vm_stop(&m->vm, m->server ? serve_requests : NULL, m);
 }
 
 void machine_free(struct machine *m)
 {
-	machine_stop(m);
+	if (!machine_stop(m))
+		return;
 	for (unsigned int i = 0; i < m->nshares; i++) {
 		struct machine_slot *slot = &m->share[i];
 

@@ -70,9 +70,10 @@ struct machine {
 int machine_new(struct machine *m, const struct machine_config *config, struct why *why);
 /* Starts the server's workers and the vCPUs, at entry. */
 int machine_start(struct machine *m, const struct boot_entry *entry, struct why *why);
-/* Stops the vCPUs. The console port may still hold what the guest had sent. */
-void machine_stop(struct machine *m);
-/* Stops the vCPUs, waits for requests in flight, frees everything. */
+/* Stops the vCPUs; false if one hangs (vm_stop()). The console port may still hold what the guest had
+ * sent. */
+bool machine_stop(struct machine *m);
+/* Stops the vCPUs, waits for requests in flight, frees everything (nothing, if a vCPU hangs). */
 void machine_free(struct machine *m);
 
 #endif

@@ -266,6 +266,10 @@ static int share_place(struct share_options *share, char *place, struct why *why
 			return why_fail(why, -EINVAL,
 					"--share: '%s' is no place in the guest: give an absolute path",
 					colon + 1);
+		if (colon && strspn(colon + 1, "/") == strlen(colon + 1))
+			return why_fail(why, -EINVAL,
+					"--share: a share cannot be the guest's whole /: give a folder "
+					"below it, or see --root");
 		if (colon) {
 			err = set_string(&share->guest, colon + 1, why);
 			if (err)

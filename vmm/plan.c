@@ -307,13 +307,27 @@ static int make_cmdline(struct plan *plan, struct why *why)
 	/*
 	 * A panic restarts at once, which ends the VM. By ACPI's reset register, for Linux would try
 	 * EFI on a hardware-reduced machine, and then a BIOS that is not there. The self-tests of the
-	 * crypto library are a good part of a boot. The user's words come last, so they win.
+	 * crypto library are a good part of a boot, and so is the early search for bridges where there is
+	 * no PCI. The user's words come last, so they win.
 	 */
 	plan->cmdline = keep(plan,
-			     "console=ttyS0%s panic=-1 reboot=acpi cryptomgr.notests "
+			     "console=ttyS0%s panic=-1 reboot=acpi pci=off cryptomgr.notests "
 			     "rdinit=/" GUEST_INIT_PATH "%s%s",
 			     plan->opt->verbose ? "" : " quiet", *append ? " " : "", append);
 	return plan->cmdline ? 0 : no_memory(why);
+}
+
+/* A mount within another comes after it; a path is always longer than those above it. */
+static void order_mounts(struct guest_mount *mount, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct guest_mount m = mount[i];
+		size_t k = i;
+
+		for (; k > 0 && strlen(mount[k - 1].path) > strlen(m.path); k--)
+			mount[k] = mount[k - 1];
+		mount[k] = m;
+	}
 }
 
 int plan_make(struct plan *plan, const struct run_options *opt, bool tty, unsigned int rows,
@@ -337,6 +351,7 @@ int plan_make(struct plan *plan, const struct run_options *opt, bool tty, unsign
 	plan->guest.nmounts = opt->nshares;
 	plan->guest.hostname = "ninepin";
 	plan->guest.cwd = opt->nshares ? plan->mount[0].path : NULL;
+	order_mounts(plan->mount, opt->nshares);
 	plan->guest.tty = tty;
 	plan->guest.rows = rows;
 	plan->guest.columns = columns;

@@ -44,24 +44,25 @@ struct run {
 	struct outcome outcome;
 	int result_fd;
 	int wake_fd;	 /* eventfd: a thread wants the loop to look */
-	int signal_fd;	 /* SIGINT, SIGTERM, SIGHUP */
+	int signal_fd;	 /* SIGINT, SIGTERM, SIGHUP, SIGQUIT */
 	int timeout_fd;	 /* --timeout */
 	int grace_fd;	 /* after a panic */
 	bool plan_made, machine_made, log_made;
 	bool draining;
+	bool stuck; /* a vCPU thread does not come back: nothing can be freed */
 	_Atomic bool panicked;
 };
 
 /* Fits a terminal of 80 × 24. */
 static const char usage_text[] =
 	"usage: ninepin run [OPTION]… [-- COMMAND…]\n"
-	"Boots a Linux guest that shares folders of this machine, and runs COMMAND (else a\n"
-	"shell) in the first of them. Its exit status is ninepin's.\n"
-	"  --share HOST[:GUEST][:ro][,OPT…]   again for more; OPT: ro, tag=TAG, msize=BYTES,\n"
-	"                       cache=none|readahead|mmap|loose (mmap)\n"
-	"  --root DIR|busybox   the guest's root, read-only below a tmpfs (/, this machine's)\n"
-	"  --kernel FILE|TREE   bzImage, vmlinux or a build tree (the running kernel, or so)\n"
-	"  --modules DIR        its /lib/modules/VERSION, where that is not found by itself\n"
+	"Boots a Linux guest that shares folders of this machine, and runs COMMAND (else\n"
+	"a shell) in the first of them. Its exit status is ninepin's.\n"
+	"  --share HOST[:GUEST][:ro][,OPT…]   again for more; OPT: ro, tag=TAG,\n"
+	"                  msize=BYTES, cache=none|readahead|mmap|loose|fscache (mmap)\n"
+	"  --root DIR|busybox   the guest's root, read-only below a tmpfs (/, the host's)\n"
+	"  --kernel FILE|TREE   bzImage, vmlinux or a build tree (the running kernel)\n"
+	"  --modules DIR        its /lib/modules/VERSION, if not found by itself\n"
 	"  --initrd FILE        unpacked below ninepin's own initramfs\n"
 	"  --append STR         more words for the kernel's command line; again for more\n"
 	"  -c, --cpus N         1 to 16 (as many as the host has)\n"
@@ -69,12 +70,12 @@ static const char usage_text[] =
 	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"
 	"  --result FILE        how it ended, as JSON\n"
 	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
-	"  --io auto|ring|sync  reach host files in place or by io_uring, always by io_uring,\n"
-	"                       by system calls only (auto)\n"
+	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
+	"                       io_uring, by system calls only (auto)\n"
 	"At a terminal Ctrl-A x ends the VM, Ctrl-A a types a Ctrl-A.\n"
 	"Exit status: COMMAND's, or 120 guest panic, 121 its init not reached or failed,\n"
-	"122 it ended without a report, 123 ninepin failed, 124 time-out, 125 not started,\n"
-	"126 COMMAND cannot be run, 127 it is not there, 128+N signal N. More: docs/run.md\n";
+	"122 it ended without a report, 123 ninepin failed, 124 time-out, 125 not\n"
+	"started, 126 COMMAND cannot be run, 127 it is not there, 128+N signal N.\n";
 
 static uint64_t now_ns(void)
 {
@@ -128,7 +129,7 @@ static void drained(void *arg)
 /* The guest stops here and now; what it has said so far is still brought to its readers. */
 static void wind_up(struct run *run)
 {
-	machine_stop(&run->machine);
+	run->stuck = !machine_stop(&run->machine);
 	virtio_console_pump(&run->machine.console);
 	run->draining = true;
 	stdio_drain(run->stdio, drained, run);
@@ -311,6 +312,15 @@ static void woken(void *arg, short revents)
 		wind_up(run);
 }
 
+/* Nobody reads what the command wrote, and the user has waited enough: what is not yet written is
+ * lost, so the command's own end is no longer the run's. */
+static void give_up_draining(struct run *run)
+{
+	if (run->outcome.reason == REASON_EXIT || run->outcome.reason == REASON_SIGNAL)
+		run->outcome.reason = REASON_NONE;
+	loop_stop(run->loop);
+}
+
 static void signalled(void *arg, short revents)
 {
 	struct run *run = arg;
@@ -319,9 +329,8 @@ static void signalled(void *arg, short revents)
 	(void)revents;
 	if (read(run->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	/* The second time the user means it: what is not yet written is dropped. */
 	if (run->draining)
-		loop_stop(run->loop);
+		give_up_draining(run);
 	finish(run, REASON_INTERRUPTED, STATUS_SIGNAL + (int)info.ssi_signo,
 	       "ended by signal %u (%s)", info.ssi_signo, strsignal((int)info.ssi_signo));
 }
@@ -336,11 +345,8 @@ static void timed_out(void *arg, short revents)
 	struct run *run = arg;
 
 	(void)revents;
-	if (run->draining) {
-		/* The command has ended, but nobody reads what it wrote. */
-		run->outcome.reason = REASON_NONE;
-		loop_stop(run->loop);
-	}
+	if (run->draining)
+		give_up_draining(run);
 	finish(run, REASON_TIMEOUT, STATUS_TIMEOUT, "time-out after %" PRIu64 ".%03" PRIu64 " s, %s",
 	       run->opt.timeout_ms / 1000, run->opt.timeout_ms % 1000, when(run));
 }
@@ -373,7 +379,7 @@ static int watch(struct run *run, int fd, loop_fn fn, struct why *why)
 /* Signals that end a run, but for those that the caller wants ignored (nohup, a shell's `&`). */
 static int open_signals(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -413,18 +419,27 @@ static int open_loop(struct run *run, struct why *why)
 
 /* ---- the start ---- */
 
-static int open_files(struct run *run, struct why *why)
+/* Not blocking: a pipe that nobody reads must not hold the run up. */
+#define OPEN_OUTPUT (O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* The first thing of all, so that no result of an earlier run is taken for this one's. */
+static int open_result(struct run *run, struct why *why)
+{
+	if (!run->opt.result)
+		return 0;
+	run->result_fd = open(run->opt.result, OPEN_OUTPUT, 0666);
+	if (run->result_fd < 0)
+		return why_fail(why, -errno, "--result: %s cannot be written: %s", run->opt.result,
+				strerror(errno));
+	return 0;
+}
+
+static int open_log(struct run *run, struct why *why)
 {
 	int log = -1;
 
-	if (run->opt.result) {
-		run->result_fd = open(run->opt.result, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (run->result_fd < 0)
-			return why_fail(why, -errno, "--result: %s cannot be written: %s",
-					run->opt.result, strerror(errno));
-	}
 	if (run->opt.console_log) {
-		log = open(run->opt.console_log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		log = open(run->opt.console_log, OPEN_OUTPUT, 0666);
 		if (log < 0)
 			return why_fail(why, -errno, "--console-log: %s cannot be written: %s",
 					run->opt.console_log, strerror(errno));
@@ -497,7 +512,7 @@ static int start(struct run *run, struct why *why)
 			run->plan.kernel.path);
 	if (run->plan.note.text[0])
 		fprintf(stderr, "ninepin: %s\n", run->plan.note.text);
-	err = open_files(run, why);
+	err = open_log(run, why);
 	if (!err)
 		err = open_loop(run, why);
 	if (!err)
@@ -525,8 +540,10 @@ static void show_line(void *arg, const char *text)
 static void report(struct run *run)
 {
 	struct outcome *o = &run->outcome;
-	int err;
+	int err = 0;
 
+	if (run->result_fd >= 0)
+		err = outcome_write(o, run->result_fd);
 	if (o->reason != REASON_EXIT && o->reason != REASON_SIGNAL && o->reason != REASON_NOT_STARTED) {
 		/* With -v they have all been seen. */
 		if (!run->opt.verbose) {
@@ -537,15 +554,13 @@ static void report(struct run *run)
 	}
 	if (o->message[0])
 		fprintf(stderr, "ninepin: %s\n", o->message);
-	if (run->result_fd < 0)
-		return;
-	err = outcome_write(o, run->result_fd);
 	if (err)
 		fprintf(stderr, "ninepin: --result: %s cannot be written: %s\n", run->opt.result,
 			strerror(-err));
 }
 
-/* The teardown hangs on something of the host's: everything has been said, so just go. */
+/* The end hangs on something of the host's (a reader that does not read, a file server that is dead):
+ * just go. */
 static int alarm_status;
 
 static void teardown_hangs(int sig)
@@ -554,11 +569,17 @@ static void teardown_hangs(int sig)
 	_exit(alarm_status);
 }
 
-static void tear_down(struct run *run)
+static void bound_the_end(struct run *run)
 {
 	alarm_status = run->outcome.status;
 	signal(SIGALRM, teardown_hangs);
 	alarm(TEARDOWN_SECONDS);
+}
+
+static void tear_down(struct run *run)
+{
+	if (run->stuck)
+		_exit(run->outcome.status);
 	if (run->machine_made)
 		machine_free(&run->machine);
 	stdio_free(run->stdio);
@@ -591,11 +612,20 @@ int run_main(int argc, char **argv)
 	run.signal_fd = -1;
 	run.timeout_fd = -1;
 	run.grace_fd = -1;
+	/* A guest that writes past `ulimit -f` gets EFBIG, as it should. */
+	signal(SIGXFSZ, SIG_IGN);
 	err = options_parse(&run.opt, argc, argv, &why);
 	if (!err && run.opt.help) {
 		fputs(usage_text, stdout);
 		options_free(&run.opt);
 		return 0;
+	}
+	if (err) {
+		struct why ignored;
+
+		open_result(&run, &ignored);
+	} else {
+		err = open_result(&run, &why);
 	}
 	if (!err)
 		err = start(&run, &why);
@@ -607,9 +637,12 @@ int run_main(int argc, char **argv)
 			finish(&run, REASON_VMM_FAILED, STATUS_VMM_FAILED,
 			       "waiting for events failed: %s", strerror(-err));
 		err = stdio_error(run.stdio);
-		if (err && run.outcome.status == 0) {
-			run.outcome.reason = REASON_VMM_FAILED;
-			run.outcome.status = STATUS_VMM_FAILED;
+		if (err) {
+			/* Of a writer that then saw its pipe closed, too. */
+			if (run.outcome.status == 0 || run.outcome.status == STATUS_SIGNAL + SIGPIPE) {
+				run.outcome.reason = REASON_VMM_FAILED;
+				run.outcome.status = STATUS_VMM_FAILED;
+			}
 			snprintf(run.outcome.message, sizeof(run.outcome.message),
 				 "the command's output could not be written: %s", strerror(-err));
 		}
@@ -619,6 +652,7 @@ int run_main(int argc, char **argv)
 		snprintf(run.outcome.message, sizeof(run.outcome.message), "%s", why.text);
 	}
 	stdio_restore();
+	bound_the_end(&run);
 	report(&run);
 	tear_down(&run);
 	return run.outcome.status;

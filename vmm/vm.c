@@ -71,12 +71,12 @@ static int open_kvm(struct vm *vm, struct why *why)
 	if (version != KVM_API_VERSION)
 		return why_fail(why, -ENOTSUP,
 				"the KVM of this kernel speaks API version %d, ninepin needs %d: use Linux "
-				"4.13 or later",
+				"5.6 or later",
 				version, KVM_API_VERSION);
 	for (size_t i = 0; i < sizeof(needed_caps) / sizeof(needed_caps[0]); i++)
 		if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, needed_caps[i].cap) <= 0)
 			return why_fail(why, -ENOTSUP,
-					"the KVM of this kernel is too old, it lacks %s: use Linux 4.13 "
+					"the KVM of this kernel is too old, it lacks %s: use Linux 5.6 "
 					"or later",
 					needed_caps[i].name);
 	return 0;
@@ -274,6 +274,9 @@ int vm_start(struct vm *vm, struct why *why)
 	return 0;
 }
 
+/* Of 20 ms each. A vCPU thread that serves a system call on a dead file server may not come back. */
+#define STOP_TRIES 250
+
 static struct timespec in_20_ms(void)
 {
 	struct timespec t;
@@ -287,18 +290,28 @@ static struct timespec in_20_ms(void)
 	return t;
 }
 
-void vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg)
+bool vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg)
 {
+	unsigned int tries = STOP_TRIES;
+
 	atomic_store(&vm->stop, true);
+	/* All at once: one that still runs could keep another busy. */
+	for (unsigned int i = 0; i < vm->ncpus; i++)
+		/* Read by KVM_RUN at its start: a kick that comes before it is not lost. */
+		if (vm->vcpu[i].started)
+			__atomic_store_n(&vm->vcpu[i].run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < vm->ncpus; i++)
+		if (vm->vcpu[i].started)
+			pthread_kill(vm->vcpu[i].thread, VCPU_KICK_SIGNAL);
 	for (unsigned int i = 0; i < vm->ncpus; i++) {
 		struct vcpu *vcpu = &vm->vcpu[i];
 		struct timespec soon;
 
 		if (!vcpu->started)
 			continue;
-		/* Read by KVM_RUN at its start: a kick that comes before it is not lost. */
-		__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 		do {
+			if (tries-- == 0)
+				return false;
 			/* Again each time: it may have gone into another blocking call. */
 			pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 			if (meanwhile)
@@ -307,6 +320,7 @@ void vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg)
 		} while (pthread_timedjoin_np(vcpu->thread, NULL, &soon) == ETIMEDOUT);
 		vcpu->started = false;
 	}
+	return true;
 }
 
 void vm_irq(struct vm *vm, uint32_t gsi)

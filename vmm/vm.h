@@ -84,9 +84,10 @@ int vm_start(struct vm *vm, struct why *why);
 /*
  * Makes every vCPU thread leave the guest and waits for it. A vCPU may itself wait for the calling
  * thread (a device reset for requests that it completes): meanwhile(), if not NULL, is called again
- * and again until all have stopped.
+ * and again until all have stopped. False if one does not stop for seconds: it still runs, so
+ * nothing of the VM may be freed.
  */
-void vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg);
+bool vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg);
 
 /* A rising edge on a line of the interrupt controllers. Any thread. */
 void vm_irq(struct vm *vm, uint32_t gsi);

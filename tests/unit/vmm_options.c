@@ -224,7 +224,7 @@ TEST_F(share, bad)
 	static const char *const bad[] = {
 		"src:guest",	   "",		  "src,cache=fast", "src,msize=100", "src,msize=2000000",
 		"src,msize=64k",   "src,tag=",	  "src,tag=a b",    "src,nosuch",    "src,nosuch=1",
-		"src,,ro,nosuch=", "src,writeback",
+		"src,,ro,nosuch=", "src,writeback", "src:/", "src://",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
