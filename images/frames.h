@@ -46,7 +46,8 @@ enum frame_type {
 	FRAME_RUNNING = 19, /* guest → VMM: the command was started; empty */
 	FRAME_WINSIZE = 20, /* VMM → guest: u16 rows, u16 columns */
 	FRAME_STATUS = 21,  /* guest → VMM, last, after all output: u32 wait status as of waitpid(2) */
-	FRAME_FAILED = 22,  /* guest → VMM, last: init could not go on; a sentence (no NUL) */
+	FRAME_FAILED = 22,  /* guest → VMM, last: init could not go on, or, after RUNNING, a
+			     * share did not take all that was written; a sentence (no NUL) */
 };
 
 #endif

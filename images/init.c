@@ -84,6 +84,7 @@ int main(void)
 {
 	uint32_t word;
 	int status;
+	int lost;
 	int ret;
 
 	umask(022);
@@ -110,9 +111,12 @@ int main(void)
 	ret = pump_run(&status);
 	if (ret < 0)
 		give_up();
-	setup_flush();
+	lost = setup_flush();
 	if (ret > 0)
 		end(status);
+	/* The command believes in what only its guest's memory had: it must not end well. */
+	if (lost && status == 0)
+		give_up();
 	pump_kmsg();
 	word = (uint32_t)status; /* little-endian, as all machines that we boot */
 	port_send_wait(FRAME_CONTROL, FRAME_STATUS, &word, sizeof(word));

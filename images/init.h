@@ -66,7 +66,7 @@ int setup_early(void);	 /* /dev, /proc, /sys */
 int setup_modules(void); /* goes on after a failure: the port may still come up */
 int setup_root(void);	 /* the root, further mounts, names; afterwards, / is the command's */
 /* Writes back what the command changed: dirty pages of the shares reach the host. */
-void setup_flush(void);
+int setup_flush(void);
 
 /* Finds and opens the port, waiting for it at most so long. 0, or -1 after fail(). */
 int port_open(int timeout_ms);

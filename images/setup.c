@@ -290,31 +290,29 @@ int setup_root(void)
 	return 0;
 }
 
-/* A share that did not take what the command wrote is worth a line in the log. */
-static void flush_mount(const char *path)
+static int flush_mount(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err = fd < 0 || syncfs(fd) ? errno : 0;
-	int log;
 
 	if (fd >= 0)
 		close(fd);
-	log = err ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -1;
-	if (log < 0)
-		return;
-	dprintf(log, "<3>ninepin: writing back %s: %s\n", path, strerror(err));
-	close(log);
+	return err ? fail("%s did not take all that was written: %s", path, strerror(err)) : 0;
 }
 
-void setup_flush(void)
+int setup_flush(void)
 {
+	int ret = 0;
+
 	if (chdir("/"))
-		return;
+		return fail("the guest cannot leave its shares: %s", strerror(errno));
 	for (size_t i = config.nmounts; i-- > 0;) {
 		if (!config.mount[i].path)
 			continue;
-		flush_mount(config.mount[i].path);
+		if (flush_mount(config.mount[i].path))
+			ret = -1;
 		umount2(config.mount[i].path, 0);
 	}
 	sync();
+	return ret;
 }

@@ -16,6 +16,7 @@ const char *reason_name(enum reason reason)
 		[REASON_POWER_OFF] = "power-off",
 		[REASON_RESTART] = "restart",
 		[REASON_INIT_FAILED] = "init-failed",
+		[REASON_LOST_DATA] = "lost-data",
 		[REASON_PROTOCOL] = "protocol",
 		[REASON_TIMEOUT] = "timeout",
 		[REASON_INTERRUPTED] = "interrupted",

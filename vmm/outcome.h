@@ -25,6 +25,7 @@ enum reason {
 	REASON_POWER_OFF,
 	REASON_RESTART,
 	REASON_INIT_FAILED, /* init could not prepare the guest */
+	REASON_LOST_DATA,   /* a share did not take what the command wrote */
 	REASON_PROTOCOL,    /* the guest said what no init says */
 	REASON_TIMEOUT,
 	REASON_INTERRUPTED, /* a signal to ninepin, or Ctrl-A x */

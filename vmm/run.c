@@ -224,8 +224,14 @@ static void on_status(void *arg, int wait_status)
 
 static void on_failed(void *arg, const char *message)
 {
-	finish(arg, REASON_INIT_FAILED, STATUS_NO_INIT, "the guest could not be made ready: %s",
-	       message);
+	struct run *run = arg;
+
+	if (run->outcome.moment[MOMENT_COMMAND])
+		finish(run, REASON_LOST_DATA, STATUS_VMM_FAILED, "the command's files are not complete: %s",
+		       message);
+	else
+		finish(run, REASON_INIT_FAILED, STATUS_NO_INIT,
+		       "the guest could not be made ready: %s", message);
 }
 
 static void on_broken(void *arg, const char *message)
