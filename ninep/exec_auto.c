@@ -84,6 +84,8 @@ static bool try_local(const struct p9_server *server, struct p9_io *io)
 		p9_io_call(io);
 		return true;
 	case P9_IO_BUFFERED:
+	case P9_IO_HANDLE:
+	case P9_IO_LOCK:
 		p9_io_call(io);
 		return true;
 	default:

@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include "ninep/lock.h"
 
 /* The process's own identity; set once, before there are threads. */
 static struct {
@@ -114,6 +117,42 @@ static long getdents(const struct p9_io *io)
 	return n;
 }
 
+/*
+ * There is no way to name an attribute's file by a descriptor's number below an open /proc/self/fd
+ * before Linux 6.13 (setxattrat), and fsetxattr(2) takes no O_PATH descriptor.
+ */
+static long xattr(const struct p9_io *io)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", io->fd);
+	switch (io->op) {
+	case P9_IO_GETXATTR:
+		return getxattr(path, io->name, io->buf, io->len);
+	case P9_IO_LISTXATTR:
+		return listxattr(path, io->buf, io->len);
+	case P9_IO_SETXATTR:
+		return setxattr(path, io->name, io->buf, io->len, (int)io->flags);
+	default:
+		return removexattr(path, io->name);
+	}
+}
+
+static long lock(const struct p9_io *io)
+{
+	int err = p9_lock_call(io->lock);
+
+	errno = -err;
+	return err ? -1 : 0;
+}
+
+static long handle(const struct p9_io *io)
+{
+	int mount_id;
+
+	return name_to_handle_at(io->fd, "", io->handle, &mount_id, AT_EMPTY_PATH);
+}
+
 /* -1 and errno, as a system call. */
 static long call(struct p9_io *io)
 {
@@ -141,6 +180,11 @@ static long call(struct p9_io *io)
 		return fchownat(io->fd, "", io->uid, io->gid, AT_EMPTY_PATH);
 	case P9_IO_UTIMES:
 		return syscall(SYS_utimensat, io->fd, "", io->times, AT_EMPTY_PATH);
+	case P9_IO_GETXATTR:
+	case P9_IO_LISTXATTR:
+	case P9_IO_SETXATTR:
+	case P9_IO_REMOVEXATTR:
+		return xattr(io);
 	case P9_IO_READ:
 		return preadv(io->fd, io->iov, (int)io->niov, (off_t)io->off);
 	case P9_IO_WRITE:
@@ -157,6 +201,12 @@ static long call(struct p9_io *io)
 		return ftruncate(io->fd, (off_t)io->off);
 	case P9_IO_STATFS:
 		return fstatfs(io->fd, io->sfs);
+	case P9_IO_HANDLE:
+		return handle(io);
+	case P9_IO_OPEN_HANDLE:
+		return open_by_handle_at(io->fd, io->handle, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	case P9_IO_LOCK:
+		return lock(io);
 	case P9_IO_BUFFERED: {
 		int flags = fcntl(io->fd, F_GETFL);
 
@@ -179,6 +229,7 @@ static bool identity_matters(const struct p9_io *io)
 	case P9_IO_READLINK:
 	case P9_IO_STATFS:
 	case P9_IO_BUFFERED:
+	case P9_IO_LOCK:
 		return false;
 	default:
 		return true;

@@ -5,99 +5,145 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "ninep/lock.h"
 #include "ninep/session.h"
+#include "ninep/xattr.h"
+
+/* What an open file or an attribute is about must not be lost, whatever becomes of its name. */
+static bool keeps_pin(const struct p9_fid *fid)
+{
+	return fid->fd >= 0 || fid->xattr;
+}
 
 struct p9_fid *p9_fid_new(struct p9_req *req, struct p9_node *root, struct p9_node *node,
-			  uint32_t uid, int fd, unsigned int flags)
+			  uint32_t uid, int fd, unsigned int flags, struct p9_xattr *xattr)
 {
-	struct p9_fid *fid = malloc(sizeof(*fid));
+	struct p9_fid *fid = calloc(1, sizeof(*fid));
 
 	if (!fid)
 		return NULL;
-	*fid = (struct p9_fid){
-		.refs = 1,
-		.root = p9_node_get(p9_req_share(req), root),
-		.node = p9_node_get(p9_req_share(req), node),
-		.uid = uid,
-		.fd = fd,
-		.flags = flags,
-	};
+	fid->refs = 1;
+	fid->root = p9_node_get(p9_req_share(req), root);
+	fid->node = p9_node_get(p9_req_share(req), node);
+	fid->uid = uid;
+	fid->fd = fd;
+	fid->flags = flags;
+	fid->xattr = xattr;
+	p9_node_pin_again(node);
+	if (keeps_pin(fid))
+		p9_node_pin_again(node);
 	pthread_mutex_init(&fid->dirpos.lock, NULL);
 	return fid;
 }
 
 /* The last reference is gone. */
-static int destroy(struct p9_share *share, struct p9_req *req, struct p9_fid *fid)
+static int destroy(struct p9_session *session, struct p9_req *req, struct p9_fid *fid)
 {
 	int err = 0;
 
+	if (atomic_load(&fid->locked))
+		p9_lock_release_fid(session, req, fid);
 	if (fid->fd >= 0)
 		err = p9_close(req, fid->node->fs, fid->fd, fid->flags & P9_OPEN_ACCMODE);
-	p9_node_put(share, req, fid->node);
-	p9_node_put(share, req, fid->root);
+	if (keeps_pin(fid))
+		p9_node_unpin(fid->node);
+	if (fid->xattr)
+		p9_xattr_free(session, fid->xattr);
+	p9_node_put(session->share, req, fid->node);
+	p9_node_put(session->share, req, fid->root);
 	pthread_mutex_destroy(&fid->dirpos.lock);
 	free(fid);
 	return err;
 }
 
-int p9_fid_put(struct p9_req *req, struct p9_fid *fid)
+/* Gives back a reference without a pin. */
+static int unref(struct p9_req *req, struct p9_fid *fid)
 {
 	struct p9_fids *fids = &req->session->fids;
 	bool last;
 
-	if (!fid)
-		return 0;
 	pthread_mutex_lock(&fids->lock);
 	last = !--fid->refs;
 	pthread_mutex_unlock(&fids->lock);
-	return last ? destroy(p9_req_share(req), req, fid) : 0;
+	return last ? destroy(req->session, req, fid) : 0;
 }
 
-/* The link that points to num's fid, or to NULL. The table's lock is held. */
-static struct p9_fid **find(struct p9_fids *fids, uint32_t num)
+void p9_fid_put(struct p9_req *req, struct p9_fid *fid)
 {
-	struct p9_fid **at = &fids->bucket[num % P9_FID_BUCKETS];
+	if (!fid)
+		return;
+	p9_node_unpin(fid->node);
+	unref(req, fid);
+}
 
-	while (*at && (*at)->num != num)
-		at = &(*at)->next;
-	return at;
+/* The table's lock is held. */
+static struct p9_fid *find(const struct p9_fids *fids, uint32_t num)
+{
+	/* The hash is the number's own: none other has it. */
+	struct p9_link *link = p9_hash_find(&fids->table, p9_hash_mix(num));
+
+	return link ? p9_entry(link, struct p9_fid, link) : NULL;
+}
+
+/* A reference to what num means; NULL: nothing. */
+static struct p9_fid *get(struct p9_fids *fids, uint32_t num)
+{
+	struct p9_fid *fid;
+
+	pthread_mutex_lock(&fids->lock);
+	fid = find(fids, num);
+	if (fid)
+		fid->refs++;
+	pthread_mutex_unlock(&fids->lock);
+	return fid;
+}
+
+int p9_fid_get_any(struct p9_req *req, uint32_t num, struct p9_fid **out)
+{
+	struct p9_fid *fid = get(&req->session->fids, num);
+	int err;
+
+	*out = NULL;
+	if (!fid)
+		return -EBADF;
+	err = p9_node_pin(req, fid->node);
+	if (err) {
+		unref(req, fid);
+		return err;
+	}
+	/* A user's groups never travel: without better knowledge, the group of the same number. */
+	req->who = p9_identity(p9_req_server(req), fid->uid, fid->uid);
+	*out = fid;
+	return 0;
 }
 
 int p9_fid_get(struct p9_req *req, uint32_t num, struct p9_fid **fid)
 {
-	struct p9_fids *fids = &req->session->fids;
+	int err = p9_fid_get_any(req, num, fid);
 
-	pthread_mutex_lock(&fids->lock);
-	*fid = *find(fids, num);
-	if (*fid)
-		(*fid)->refs++;
-	pthread_mutex_unlock(&fids->lock);
-	if (!*fid)
-		return -EBADF;
-	/* A user's groups never travel: without better knowledge, the group of the same number. */
-	req->who = p9_identity(p9_req_server(req), (*fid)->uid, (*fid)->uid);
-	return 0;
+	if (err || !(*fid)->xattr)
+		return err;
+	p9_fid_put(req, *fid);
+	*fid = NULL;
+	return -EBADF;
 }
 
 int p9_fid_add(struct p9_req *req, uint32_t num, struct p9_fid *fid)
 {
 	struct p9_fids *fids = &req->session->fids;
-	struct p9_fid **at;
 	int err = 0;
 
 	if (num == P9_NOFID)
 		return -EBADF;
 	fid->num = num;
 	pthread_mutex_lock(&fids->lock);
-	at = find(fids, num);
-	if (*at) {
+	if (find(fids, num)) {
 		err = -EBADF;
-	} else if (fids->n >= P9_MAX_FIDS) {
+	} else if (fids->table.n >= P9_MAX_FIDS) {
 		err = -EMFILE;
 	} else {
-		fids->n++;
 		fid->refs++;
-		*at = fid;
+		p9_hash_add(&fids->table, &fid->link, p9_hash_mix(num));
 	}
 	pthread_mutex_unlock(&fids->lock);
 	return err;
@@ -106,52 +152,53 @@ int p9_fid_add(struct p9_req *req, uint32_t num, struct p9_fid *fid)
 int p9_fid_replace(struct p9_req *req, struct p9_fid *old, struct p9_fid *fid)
 {
 	struct p9_fids *fids = &req->session->fids;
-	struct p9_fid **at;
 	bool same;
 
 	fid->num = old->num;
 	pthread_mutex_lock(&fids->lock);
-	at = find(fids, old->num);
-	same = *at == old;
+	same = find(fids, old->num) == old;
 	if (same) {
 		fid->refs++;
-		fid->next = old->next;
-		*at = fid;
+		p9_hash_del(&fids->table, &old->link);
+		p9_hash_add(&fids->table, &fid->link, p9_hash_mix(fid->num));
 	}
 	pthread_mutex_unlock(&fids->lock);
 	if (!same)
 		return -EBADF;
-	p9_fid_put(req, old); /* the table's reference */
+	unref(req, old);
 	return 0;
 }
 
-int p9_fid_remove(struct p9_req *req, uint32_t num, struct p9_fid **fid)
+int p9_fid_clunk(struct p9_req *req, uint32_t num)
 {
 	struct p9_fids *fids = &req->session->fids;
-	struct p9_fid **at;
+	struct p9_fid *fid;
+	int set = 0, err;
 
 	pthread_mutex_lock(&fids->lock);
-	at = find(fids, num);
-	*fid = *at;
-	if (*fid) {
-		*at = (*fid)->next;
-		fids->n--;
-	}
+	fid = find(fids, num);
+	if (fid)
+		p9_hash_del(&fids->table, &fid->link);
 	pthread_mutex_unlock(&fids->lock);
-	return *fid ? 0 : -EBADF;
+	if (!fid)
+		return -EBADF;
+	if (fid->xattr && fid->xattr->set)
+		set = p9_xattr_apply(req, fid);
+	err = unref(req, fid);
+	return set ?: err;
 }
 
 void p9_fid_clear(struct p9_session *session, struct p9_req *req)
 {
-	struct p9_fids *fids = &session->fids;
-	struct p9_fid *fid;
+	struct p9_hash *table = &session->fids.table;
 
 	/* No other request is in flight: the table's references are the only ones. */
-	for (unsigned int i = 0; i < P9_FID_BUCKETS; i++) {
-		while ((fid = fids->bucket[i])) {
-			fids->bucket[i] = fid->next;
-			destroy(session->share, req, fid);
+	for (size_t i = 0; i < table->buckets; i++) {
+		struct p9_link *link;
+
+		while ((link = table->bucket[i])) {
+			p9_hash_del(table, link);
+			destroy(session, req, p9_entry(link, struct p9_fid, link));
 		}
 	}
-	fids->n = 0;
 }

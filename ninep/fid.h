@@ -4,50 +4,73 @@
 #define NINEP_FID_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
+#include "ninep/hash.h"
 #include "ninep/io.h"
 #include "ninep/node.h"
 
 struct p9_session;
 
+/* An extended attribute, or the list of their names, between Txattrwalk or -create and Tclunk. */
+struct p9_xattr {
+	char name[P9_NAME_LEN + 1];
+	bool set;	/* to be set at Tclunk; else it is only read */
+	uint32_t flags; /* XATTR_CREATE, XATTR_REPLACE */
+	size_t size;
+	pthread_mutex_t lock; /* of these, and of the value of one that is to be set */
+	size_t written;
+	bool over; /* it is being set: no more writes */
+	uint8_t value[];
+};
+
 struct p9_fid {
 	unsigned int refs; /* guarded by the table's lock */
 	uint32_t num;
-	struct p9_node *node;	 /* holds a reference */
+	struct p9_node *node;	 /* holds a reference; a pin too if the fid is open or an xattr */
 	struct p9_node *root;	 /* of its attach: holds a reference */
 	uint32_t uid;		 /* 9P's n_uname */
 	int fd;			 /* of an open fid, else -1 */
 	unsigned int flags;	 /* P9_OPEN_… it was opened with */
+	struct p9_xattr *xattr;	 /* it stands for an attribute of the node, not for the node */
+	atomic_bool locked;	 /* there may be locks that were taken through it */
 	struct p9_dirpos dirpos; /* of an open folder */
-	struct p9_fid *next;
+	struct p9_link link;
 };
-
-#define P9_FID_BUCKETS 1024u
 
 struct p9_fids {
 	pthread_mutex_t lock;
-	unsigned int n;
-	struct p9_fid *bucket[P9_FID_BUCKETS];
+	struct p9_hash table;
 };
 
 /*
- * A fid that is not yet in the table, with one reference. Takes references to both nodes; fd (or
- * -1) is the fid's from then on if this succeeds. NULL: out of memory.
+ * A fid that is not yet in the table, held. node is held by the caller; takes references to both
+ * nodes. fd (or -1) and xattr (or NULL) are the fid's from then on if this succeeds. NULL: out of
+ * memory.
  */
 struct p9_fid *p9_fid_new(struct p9_req *req, struct p9_node *root, struct p9_node *node,
-			  uint32_t uid, int fd, unsigned int flags);
-/* Gives back a reference; the last one closes. Waits. */
-int p9_fid_put(struct p9_req *req, struct p9_fid *fid);
+			  uint32_t uid, int fd, unsigned int flags, struct p9_xattr *xattr);
 
-/* A reference to what num means; the request acts as its user from now on. EBADF. */
+/*
+ * A hold on what num means: a reference, and its node is pinned; the request acts as its user from
+ * now on. Waits. EBADF, also if it stands for an attribute; or as p9_node_pin().
+ */
 int p9_fid_get(struct p9_req *req, uint32_t num, struct p9_fid **fid);
+/* The same, and attributes are welcome. */
+int p9_fid_get_any(struct p9_req *req, uint32_t num, struct p9_fid **fid);
+/* Gives back a hold; the last reference closes. Waits. */
+void p9_fid_put(struct p9_req *req, struct p9_fid *fid);
+
 /* Makes num mean fid, if it means nothing yet. The table has its own reference. EBADF, EMFILE. */
 int p9_fid_add(struct p9_req *req, uint32_t num, struct p9_fid *fid);
-/* Makes old's number mean fid instead. EBADF if it no longer means old. */
+/* Makes old's number mean fid instead. EBADF if it no longer means old. Waits. */
 int p9_fid_replace(struct p9_req *req, struct p9_fid *old, struct p9_fid *fid);
-/* Takes num out of the table and hands its reference to the caller; EBADF. */
-int p9_fid_remove(struct p9_req *req, uint32_t num, struct p9_fid **fid);
+/*
+ * num means nothing any more. Waits. EBADF if it meant nothing; or what closing the file, or setting
+ * the attribute, says.
+ */
+int p9_fid_clunk(struct p9_req *req, uint32_t num);
 /* Takes all out. Waits if req is not NULL, else closes in place. */
 void p9_fid_clear(struct p9_session *session, struct p9_req *req);
 

@@ -2,8 +2,10 @@
 /* The host operations as functions: fill a struct p9_io, wait for its result. */
 #include "ninep/io.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ninep/server.h"
 #include "ninep/session.h"
@@ -41,8 +43,11 @@ int p9_open(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, u
 		.name = name,
 		.how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve},
 	};
+	long fd = p9_await(req, &io);
 
-	return (int)p9_await(req, &io);
+	if ((fd == -EMFILE || fd == -ENFILE) && p9_node_make_room(req))
+		fd = p9_await(req, &io);
+	return (int)fd;
 }
 
 int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags)
@@ -204,13 +209,14 @@ int p9_utimes(struct p9_req *req, struct p9_fs *fs, int fd, const struct timespe
 	return (int)p9_await(req, &io);
 }
 
+/* A write by others than root takes set-user-id bits away, so it matters whose it is. */
 static ssize_t rwv(enum p9_op op, struct p9_req *req, struct p9_fs *fs, int fd,
 		   const struct iovec *iov, size_t niov, uint64_t off, bool direct)
 {
 	struct p9_io io = {
 		.op = op,
 		.fs = fs,
-		.who = own,
+		.who = op == P9_IO_WRITE ? req->who : own,
 		.fd = fd,
 		.flags = direct ? O_DIRECT : 0,
 		.iov = iov,
@@ -298,7 +304,7 @@ int p9_ftruncate(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t size)
 	struct p9_io io = {
 		.op = P9_IO_TRUNCATE,
 		.fs = fs,
-		.who = own,
+		.who = req->who,
 		.fd = fd,
 		.off = size,
 	};
@@ -331,6 +337,91 @@ int p9_buffered(struct p9_req *req, struct p9_fs *fs, int fd)
 	return (int)p9_await(req, &io);
 }
 
+struct file_handle *p9_handle(struct p9_req *req, struct p9_fs *fs, int fd)
+{
+	struct file_handle *handle = malloc(sizeof(*handle) + MAX_HANDLE_SZ);
+	struct p9_io io = {
+		.op = P9_IO_HANDLE,
+		.fs = fs,
+		.who = own,
+		.fd = fd,
+		.handle = handle,
+	};
+
+	if (!handle)
+		return NULL;
+	handle->handle_bytes = MAX_HANDLE_SZ;
+	if (p9_await(req, &io)) {
+		free(handle);
+		return NULL;
+	}
+	return realloc(handle, sizeof(*handle) + handle->handle_bytes) ?: handle;
+}
+
+int p9_open_handle(struct p9_req *req, struct p9_fs *fs, int fd, struct file_handle *handle)
+{
+	struct p9_io io = {
+		.op = P9_IO_OPEN_HANDLE,
+		.fs = fs,
+		.who = own,
+		.fd = fd,
+		.handle = handle,
+	};
+
+	return (int)p9_await(req, &io);
+}
+
+int p9_lock(struct p9_req *req, struct p9_fs *fs, struct p9_lock_op *op)
+{
+	struct p9_io io = {
+		.op = P9_IO_LOCK,
+		.fs = fs,
+		.who = own,
+		.lock = op,
+	};
+
+	return (int)p9_await(req, &io);
+}
+
+static ssize_t xattr(enum p9_op op, struct p9_req *req, const struct p9_node *node,
+		     const char *name, const void *buf, size_t len, unsigned int flags)
+{
+	struct p9_io io = {
+		.op = op,
+		.fs = node->fs,
+		.who = req->who,
+		.fd = node->fd,
+		.name = name,
+		.flags = flags,
+		.buf = (void *)buf,
+		.len = len,
+	};
+
+	return p9_await(req, &io);
+}
+
+ssize_t p9_getxattr(struct p9_req *req, const struct p9_node *node, const char *name, void *buf,
+		    size_t len)
+{
+	return xattr(P9_IO_GETXATTR, req, node, name, buf, len, 0);
+}
+
+ssize_t p9_listxattr(struct p9_req *req, const struct p9_node *node, void *buf, size_t len)
+{
+	return xattr(P9_IO_LISTXATTR, req, node, "", buf, len, 0);
+}
+
+int p9_setxattr(struct p9_req *req, const struct p9_node *node, const char *name, const void *buf,
+		size_t len, unsigned int flags)
+{
+	return (int)xattr(P9_IO_SETXATTR, req, node, name, buf, len, flags);
+}
+
+int p9_removexattr(struct p9_req *req, const struct p9_node *node, const char *name)
+{
+	return (int)xattr(P9_IO_REMOVEXATTR, req, node, name, NULL, 0, 0);
+}
+
 void p9_await_tag(struct p9_req *req, uint16_t tag)
 {
 	struct p9_io io = {.op = P9_IO_AWAIT_TAG, .tag = tag};
@@ -343,4 +434,11 @@ void p9_await_all(struct p9_req *req)
 	struct p9_io io = {.op = P9_IO_AWAIT_ALL};
 
 	p9_await(req, &io);
+}
+
+bool p9_await_lock(struct p9_req *req)
+{
+	struct p9_io io = {.op = P9_IO_AWAIT_LOCK};
+
+	return !p9_await(req, &io);
 }

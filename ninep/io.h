@@ -20,7 +20,10 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
+struct file_handle;
 struct p9_fs;
+struct p9_lock_op;
+struct p9_node;
 struct p9_req;
 struct p9_server;
 
@@ -44,20 +47,28 @@ enum p9_op {
 	P9_IO_CHMOD,
 	P9_IO_CHOWN,
 	P9_IO_UTIMES,
-	/* on a descriptor */
+	P9_IO_GETXATTR,
+	P9_IO_LISTXATTR,
+	P9_IO_SETXATTR,
+	P9_IO_REMOVEXATTR,
+	/* on a descriptor; the first three ask who is asking, too */
 	P9_IO_READ,
 	P9_IO_WRITE,
+	P9_IO_TRUNCATE,
 	P9_IO_FSYNC,
 	P9_IO_CLOSE,
 	P9_IO_GETDENTS,
 	P9_IO_READLINK,
-	P9_IO_TRUNCATE,
 	P9_IO_STATFS,
 	P9_IO_BUFFERED,
+	P9_IO_HANDLE,
+	P9_IO_OPEN_HANDLE,
+	P9_IO_LOCK,
 	P9_IO_HOST_OPS,
 	/* not the host's: wait for other requests of the session */
 	P9_IO_AWAIT_TAG = P9_IO_HOST_OPS,
 	P9_IO_AWAIT_ALL,
+	P9_IO_AWAIT_LOCK,
 };
 
 /* Where the last getdents64() left an open directory; the lock makes seek and read one step. */
@@ -81,6 +92,8 @@ struct p9_io {
 		struct open_how how;
 		struct statx *stx;
 		struct statfs *sfs;
+		struct file_handle *handle;
+		struct p9_lock_op *lock;
 		dev_t dev;
 		struct {
 			uid_t uid;
@@ -107,7 +120,7 @@ struct p9_io {
 
 /* ---- what messages call ---- */
 
-/* openat2(2); returns a close-on-exec descriptor. */
+/* openat2(2); returns a close-on-exec descriptor. Makes room if the process has no more of them. */
 int p9_open(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint64_t flags,
 	    uint32_t mode, uint64_t resolve);
 /* Opens the file behind a descriptor (O_PATH too) anew. The caller has checked its type. */
@@ -130,6 +143,14 @@ int p9_chmod(struct p9_req *req, struct p9_fs *fs, int fd, uint32_t mode);
 int p9_chown(struct p9_req *req, struct p9_fs *fs, int fd, uid_t uid, gid_t gid);
 int p9_utimes(struct p9_req *req, struct p9_fs *fs, int fd, const struct timespec times[2]);
 
+/* These too, and on special files, which are not opened. Bytes; a list is names with NULs. */
+ssize_t p9_getxattr(struct p9_req *req, const struct p9_node *node, const char *name, void *buf,
+		    size_t len);
+ssize_t p9_listxattr(struct p9_req *req, const struct p9_node *node, void *buf, size_t len);
+int p9_setxattr(struct p9_req *req, const struct p9_node *node, const char *name, const void *buf,
+		size_t len, unsigned int flags);
+int p9_removexattr(struct p9_req *req, const struct p9_node *node, const char *name);
+
 /* Bytes read or written; may be fewer than asked for. With `direct` it is never tried in place. */
 ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov, size_t niov,
 		 uint64_t off, bool direct);
@@ -147,11 +168,19 @@ int p9_ftruncate(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t size);
 int p9_fstatfs(struct p9_req *req, struct p9_fs *fs, int fd, struct statfs *sfs);
 /* Takes O_DIRECT off an open descriptor. */
 int p9_buffered(struct p9_req *req, struct p9_fs *fs, int fd);
+/* The file's handle, malloc'd; NULL if it has none (or there is no memory). */
+struct file_handle *p9_handle(struct p9_req *req, struct p9_fs *fs, int fd);
+/* The file with this handle, as an O_PATH descriptor; fd is open on its file system. */
+int p9_open_handle(struct p9_req *req, struct p9_fs *fs, int fd, struct file_handle *handle);
+/* Carries out op on its file's locks: as p9_lock_call(). */
+int p9_lock(struct p9_req *req, struct p9_fs *fs, struct p9_lock_op *op);
 
 /* Waits until the request with this tag has ended, if there is one. */
 void p9_await_tag(struct p9_req *req, uint16_t tag);
 /* Waits until this request is the session's only one. */
 void p9_await_all(struct p9_req *req);
+/* Waits a little, or until somebody has given a lock back. False: the request was flushed. */
+bool p9_await_lock(struct p9_req *req);
 
 /* ---- what carries them out ---- */
 

@@ -126,7 +126,8 @@ int p9_t_setattr(struct p9_req *req)
 		return err;
 	node = fid->node;
 
-	if (valid & (P9_SET_UID | P9_SET_GID)) {
+	/* Nothing but ctime is set by a change of owner to nobody else. */
+	if ((valid & (P9_SET_UID | P9_SET_GID)) || valid == P9_SET_CTIME) {
 		err = p9_chown(req, node->fs, node->fd, valid & P9_SET_UID ? uid : (uid_t)-1,
 			       valid & P9_SET_GID ? gid : (gid_t)-1);
 		if (err)

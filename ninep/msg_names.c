@@ -154,11 +154,26 @@ int p9_t_link(struct p9_req *req)
 static int rename_in(struct p9_req *req, struct p9_node *olddir, const char *oldname,
 		     struct p9_node *newdir, const char *newname)
 {
+	/* A file that loses its name this way stays the file of its fids. */
+	struct p9_node *over = p9_node_at(req, newdir, newname);
 	int err = p9_renameat(req, olddir->fs, olddir->fd, oldname, newdir->fd, newname);
 
 	if (!err)
 		p9_node_renamed(req, olddir, oldname, newdir, newname);
+	p9_node_release(req, over);
 	return err;
+}
+
+/* The place of a node that is to lose its name: it is really there. place->parent is held. */
+static int where(struct p9_req *req, struct p9_node *node, struct p9_place_name *place)
+{
+	int err = p9_node_where(req, node, place);
+
+	if (err)
+		return err;
+	if (!place->parent)
+		return node == p9_req_share(req)->root ? -EBUSY : -ENOENT;
+	return p9_node_check(req, node, place->parent, place->name);
 }
 
 /* size[4] Trename tag[2] fid[4] dfid[4] name[s]; Rrename */
@@ -177,15 +192,11 @@ int p9_t_rename(struct p9_req *req)
 		err = get_dir(req, dirnum, &dir);
 	if (err)
 		goto out;
-	err = fid->node == p9_req_share(req)->root ? -EBUSY : -ENOENT;
-	p9_node_where(p9_req_share(req), fid->node, &at);
-	if (!at.parent)
-		goto out;
-	err = p9_node_check(req, fid->node, at.parent, at.name);
+	err = where(req, fid->node, &at);
 	if (!err)
 		err = rename_in(req, at.parent, at.name, dir->node, name);
 out:
-	p9_node_put(p9_req_share(req), req, at.parent);
+	p9_node_release(req, at.parent);
 	p9_fid_put(req, dir);
 	p9_fid_put(req, fid);
 	return err;
@@ -214,10 +225,12 @@ int p9_t_renameat(struct p9_req *req)
 
 static int unlink_in(struct p9_req *req, struct p9_node *dir, const char *name, bool is_dir)
 {
+	struct p9_node *node = p9_node_at(req, dir, name);
 	int err = p9_unlinkat(req, dir->fs, dir->fd, name, is_dir ? AT_REMOVEDIR : 0);
 
 	if (!err)
 		p9_node_removed(req, dir, name);
+	p9_node_release(req, node);
 	return err;
 }
 
@@ -246,30 +259,25 @@ int p9_t_remove(struct p9_req *req)
 {
 	uint32_t num = p9_get32(&req->in);
 	struct p9_place_name at = {0};
-	struct p9_fid *fid;
-	int err = p9_get_end(&req->in);
+	struct p9_fid *fid = NULL;
+	int err = p9_get_end(&req->in), gone;
 
-	if (!err)
-		err = p9_fid_get(req, num, &fid); /* for its identity */
 	if (err)
 		return err;
-	p9_fid_put(req, fid);
-	err = p9_fid_remove(req, num, &fid);
-	if (err)
-		return err;
+	err = p9_fid_get_any(req, num, &fid);
 	req->acted = true;
-	err = p9_may_change(req);
+	gone = p9_fid_clunk(req, num);
+	if (!err && fid->xattr)
+		err = gone ?: -EBADF;
+	if (!err)
+		err = p9_may_change(req);
 	if (err)
 		goto out;
-	err = fid->node == p9_req_share(req)->root ? -EBUSY : -ENOENT;
-	p9_node_where(p9_req_share(req), fid->node, &at);
-	if (!at.parent)
-		goto out;
-	err = p9_node_check(req, fid->node, at.parent, at.name);
+	err = where(req, fid->node, &at);
 	if (!err)
 		err = unlink_in(req, at.parent, at.name, S_ISDIR(fid->node->type));
 out:
-	p9_node_put(p9_req_share(req), req, at.parent);
+	p9_node_release(req, at.parent);
 	p9_fid_put(req, fid);
 	return err;
 }

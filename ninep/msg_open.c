@@ -63,7 +63,7 @@ static int open_node(struct p9_req *req, struct p9_node *node, uint32_t flags)
 static int make_open(struct p9_req *req, struct p9_fid *old, struct p9_node *node, int fd,
 		     uint32_t flags)
 {
-	struct p9_fid *fid = p9_fid_new(req, old->root, node, old->uid, fd, flags);
+	struct p9_fid *fid = p9_fid_new(req, old->root, node, old->uid, fd, flags, NULL);
 	int err;
 
 	if (!fid) {
@@ -148,7 +148,7 @@ static int create_or_open(struct p9_req *req, struct p9_fid *fid, const char *na
 		/* As open(2) with O_CREAT has it for a folder. */
 		fd = S_ISDIR((*node)->type) ? -EISDIR : open_node(req, *node, flags);
 		if (fd < 0)
-			p9_node_put(p9_req_share(req), req, *node);
+			p9_node_release(req, *node);
 		return fd;
 	}
 	return -ENOENT;
@@ -192,7 +192,7 @@ int p9_t_lcreate(struct p9_req *req)
 		err = make_open(req, fid, node, fd, flags);
 	else
 		p9_close(req, node->fs, fd, true);
-	p9_node_put(p9_req_share(req), req, node);
+	p9_node_release(req, node);
 	p9_put_qid(&req->out, &qid);
 	p9_put32(&req->out, 0);
 out:

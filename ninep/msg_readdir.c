@@ -15,29 +15,31 @@
  * The qid of an entry. What is a mount point, or on a file system that lies about d_ino, has
  * another one when it is walked to. `..` is the remembered parent, "." the folder itself.
  */
-static void entry_qid(struct p9_req *req, struct p9_fid *fid, struct dirent64 *entry,
+static int entry_qid(struct p9_req *req, struct p9_fid *fid, struct dirent64 *entry,
 		      struct p9_qid *qid)
 {
 	struct p9_share *share = p9_req_share(req);
 	struct p9_node *node = fid->node;
 	struct statx stx;
+	int err;
 
 	*qid = (struct p9_qid){0};
 	if (!strcmp(entry->d_name, "..")) {
 		node = node == fid->root ? p9_node_get(share, node) : p9_node_parent(share, node);
 		entry->d_type = DT_DIR;
-		qid->path = p9_qid_path(node->fs, node->ino);
+		err = p9_node_qid_path(req, node->fs, node->ino, &qid->path);
 		p9_node_put(share, req, node);
 	} else if (!strcmp(entry->d_name, ".")) {
 		entry->d_type = DT_DIR;
-		qid->path = p9_qid_path(node->fs, node->ino);
+		err = p9_node_qid_path(req, node->fs, node->ino, &qid->path);
 	} else {
 		if (entry->d_type == DT_UNKNOWN &&
 		    !p9_statx(req, node->fs, node->fd, entry->d_name, &stx))
 			entry->d_type = (unsigned char)IFTODT(stx.stx_mode);
-		qid->path = p9_qid_path(node->fs, entry->d_ino);
+		err = p9_node_qid_path(req, node->fs, entry->d_ino, &qid->path);
 	}
 	qid->type = entry->d_type == DT_DIR ? P9_QTDIR : entry->d_type == DT_LNK ? P9_QTSYMLINK : 0;
+	return err;
 }
 
 /*
@@ -91,7 +93,9 @@ int p9_t_readdir(struct p9_req *req)
 		entry = (struct dirent64 *)(void *)(buf + i);
 		if (out->room < P9_DIRENT_SIZE + strlen(entry->d_name))
 			break;
-		entry_qid(req, fid, entry, &qid);
+		err = entry_qid(req, fid, entry, &qid);
+		if (err)
+			goto out;
 		p9_put_qid(out, &qid);
 		p9_put64(out, (uint64_t)entry->d_off);
 		p9_put8(out, entry->d_type);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "ninep/msg.h"
+#include "ninep/xattr.h"
 
 static int check_file(const struct p9_fid *fid, uint64_t off)
 {
@@ -58,9 +59,13 @@ int p9_t_read(struct p9_req *req)
 	int err = p9_get_end(&req->in);
 
 	if (!err)
-		err = p9_fid_get(req, num, &fid);
+		err = p9_fid_get_any(req, num, &fid);
 	if (err)
 		return err;
+	if (fid->xattr) {
+		err = p9_xattr_read(req, fid, off, count);
+		goto out;
+	}
 	err = check_file(fid, off);
 	if (err)
 		goto out;
@@ -91,9 +96,13 @@ int p9_t_write(struct p9_req *req)
 	if (!err && count != req->t_size - P9_TWRITE_DATA)
 		err = -EPROTO;
 	if (!err)
-		err = p9_fid_get(req, num, &fid);
+		err = p9_fid_get_any(req, num, &fid);
 	if (err)
 		return err;
+	if (fid->xattr) {
+		err = p9_xattr_write(req, fid, off, count);
+		goto out;
+	}
 	err = check_file(fid, off);
 	if (err)
 		goto out;

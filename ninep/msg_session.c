@@ -57,6 +57,7 @@ int p9_t_attach(struct p9_req *req)
 	req->who = p9_identity(p9_req_server(req), uid, uid);
 
 	node = p9_node_get(share, share->root);
+	p9_node_pin_again(node);
 	err = p9_statx(req, node->fs, node->fd, "", &stx);
 	while (!err) {
 		size_t len = strcspn(aname += strspn(aname, "/"), "/");
@@ -73,7 +74,7 @@ int p9_t_attach(struct p9_req *req)
 		if (!err)
 			err = p9_node_step(req, share->root, node, name, &next, &stx);
 		if (!err) {
-			p9_node_put(share, req, node);
+			p9_node_release(req, node);
 			node = next;
 		}
 	}
@@ -85,14 +86,14 @@ int p9_t_attach(struct p9_req *req)
 		goto out;
 
 	err = -ENOMEM;
-	fid = p9_fid_new(req, node, node, uid, -1, 0);
+	fid = p9_fid_new(req, node, node, uid, -1, 0, NULL);
 	if (!fid)
 		goto out;
 	err = p9_fid_add(req, num, fid);
 	p9_put_qid(&req->out, &qid);
 out:
 	p9_fid_put(req, fid);
-	p9_node_put(share, req, node);
+	p9_node_release(req, node);
 	return err;
 }
 
@@ -108,17 +109,18 @@ int p9_t_flush(struct p9_req *req)
 	return 0;
 }
 
-/* size[4] Tclunk tag[2] fid[4]; Rclunk. The fid is gone even on an error, which is the host's. */
+/*
+ * size[4] Tclunk tag[2] fid[4]; Rclunk
+ *
+ * An attribute is set now. The fid is gone even on an error, which is the host's.
+ */
 int p9_t_clunk(struct p9_req *req)
 {
 	uint32_t num = p9_get32(&req->in);
-	struct p9_fid *fid;
 	int err = p9_get_end(&req->in);
 
-	if (!err)
-		err = p9_fid_remove(req, num, &fid);
 	if (err)
 		return err;
 	req->acted = true;
-	return p9_fid_put(req, fid);
+	return p9_fid_clunk(req, num);
 }

@@ -16,7 +16,6 @@ int p9_t_walk(struct p9_req *req)
 	uint32_t num = p9_get32(&req->in);
 	uint32_t newnum = p9_get32(&req->in);
 	uint16_t n = p9_get16(&req->in);
-	struct p9_share *share = p9_req_share(req);
 	const char *name[P9_MAX_WALK];
 	struct p9_qid qid[P9_MAX_WALK];
 	struct p9_fid *fid = NULL, *newfid = NULL;
@@ -41,12 +40,13 @@ int p9_t_walk(struct p9_req *req)
 		goto out;
 	}
 
-	node = p9_node_get(share, fid->node);
+	node = p9_node_get(p9_req_share(req), fid->node);
+	p9_node_pin_again(node);
 	while (done < n) {
 		err = p9_node_step(req, fid->root, node, name[done], &next, &stx);
 		if (err)
 			break;
-		p9_node_put(share, req, node);
+		p9_node_release(req, node);
 		node = next;
 		err = p9_qid(req, &stx, &qid[done]);
 		if (err)
@@ -58,7 +58,7 @@ int p9_t_walk(struct p9_req *req)
 
 	if (done == n && (n || num != newnum)) {
 		err = -ENOMEM;
-		newfid = p9_fid_new(req, fid->root, node, fid->uid, -1, 0);
+		newfid = p9_fid_new(req, fid->root, node, fid->uid, -1, 0, NULL);
 		if (!newfid)
 			goto out;
 		err = num == newnum ? p9_fid_replace(req, fid, newfid)
@@ -71,7 +71,7 @@ int p9_t_walk(struct p9_req *req)
 	for (uint16_t i = 0; i < done; i++)
 		p9_put_qid(&req->out, &qid[i]);
 out:
-	p9_node_put(share, req, node);
+	p9_node_release(req, node);
 	p9_fid_put(req, newfid);
 	p9_fid_put(req, fid);
 	return err;

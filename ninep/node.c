@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -14,44 +15,44 @@
 
 /* ---- the table; the share's lock is held ---- */
 
-static struct p9_node **bucket(struct p9_share *share, const struct p9_node *parent,
-			       const char *name)
+static uint64_t hash_of(const struct p9_node *parent, const char *name)
 {
-	uint64_t hash = (uint64_t)(uintptr_t)parent >> 4;
+	uint64_t hash = (uint64_t)(uintptr_t)parent;
 
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * 0x100000001b3ull;
-	return &share->bucket[(hash ^ hash >> 32) % P9_NODE_BUCKETS];
+	return p9_hash_mix(hash);
 }
 
 static struct p9_node *find(struct p9_share *share, const struct p9_node *parent, const char *name)
 {
-	struct p9_node *node = *bucket(share, parent, name);
+	struct p9_link *link = p9_hash_find(&share->table, hash_of(parent, name));
 
-	while (node && (node->parent != parent || strcmp(node->name, name) != 0))
-		node = node->next;
-	return node;
+	for (; link; link = p9_hash_more(link)) {
+		struct p9_node *node = p9_entry(link, struct p9_node, link);
+
+		if (node->parent == parent && !strcmp(node->name, name))
+			return node;
+	}
+	return NULL;
 }
 
+/* A node that has a descriptor may give it up from now on, since its place leads back to it. */
 static void insert(struct p9_share *share, struct p9_node *node)
 {
-	struct p9_node **head = bucket(share, node->parent, node->name);
-
-	node->next = *head;
-	*head = node;
+	p9_hash_add(&share->table, &node->link, hash_of(node->parent, node->name));
 	node->placed = true;
+	if (atomic_load(&node->pins) >= 0)
+		p9_clock_add(share, node);
 }
 
 static void displace(struct p9_share *share, struct p9_node *node)
 {
-	struct p9_node **at;
-
 	if (!node->placed)
 		return;
-	for (at = bucket(share, node->parent, node->name); *at != node; at = &(*at)->next)
-		;
-	*at = node->next;
+	p9_hash_del(&share->table, &node->link);
 	node->placed = false;
+	p9_clock_del(share, node);
 }
 
 /* ---- references ---- */
@@ -73,13 +74,19 @@ void p9_node_put(struct p9_share *share, struct p9_req *req, struct p9_node *nod
 		pthread_mutex_lock(&share->lock);
 		last = !--node->refs;
 		parent = node->parent;
-		if (last)
+		if (last) {
 			displace(share, node);
+			share->nodes--;
+		}
 		pthread_mutex_unlock(&share->lock);
 		if (!last)
 			return;
-		p9_close(req, node->fs, node->fd, false);
-		p9_fs_put(share->server, node->fs);
+		if (node->fd >= 0) {
+			p9_node_count_fd(share, -1);
+			p9_close(req, node->fs, node->fd, false);
+		}
+		p9_fs_put(&share->server->filesystems, node->fs);
+		free(node->handle);
 		free(node->name);
 		free(node);
 		node = parent; /* it has lost the reference of this one */
@@ -96,8 +103,34 @@ struct p9_node *p9_node_parent(struct p9_share *share, struct p9_node *node)
 	return node;
 }
 
-void p9_node_where(struct p9_share *share, struct p9_node *node, struct p9_place_name *place)
+/* Makes a hold of a reference; without success the reference is gone. */
+static int hold(struct p9_req *req, struct p9_node *node)
 {
+	int err = p9_node_pin(req, node);
+
+	if (err)
+		p9_node_put(p9_req_share(req), req, node);
+	return err;
+}
+
+struct p9_node *p9_node_at(struct p9_req *req, struct p9_node *dir, const char *name)
+{
+	struct p9_share *share = p9_req_share(req);
+	struct p9_node *node;
+
+	pthread_mutex_lock(&share->lock);
+	node = find(share, dir, name);
+	if (node)
+		node->refs++;
+	pthread_mutex_unlock(&share->lock);
+	return node && !hold(req, node) ? node : NULL;
+}
+
+int p9_node_where(struct p9_req *req, struct p9_node *node, struct p9_place_name *place)
+{
+	struct p9_share *share = p9_req_share(req);
+	int err = 0;
+
 	pthread_mutex_lock(&share->lock);
 	place->parent = node->placed ? node->parent : NULL;
 	if (place->parent) {
@@ -105,6 +138,11 @@ void p9_node_where(struct p9_share *share, struct p9_node *node, struct p9_place
 		memcpy(place->name, node->name, strlen(node->name) + 1);
 	}
 	pthread_mutex_unlock(&share->lock);
+	if (place->parent)
+		err = hold(req, place->parent);
+	if (err)
+		place->parent = NULL;
+	return err;
 }
 
 /* ---- what a node is ---- */
@@ -128,64 +166,157 @@ static uint32_t qid_version(const struct statx *stx)
 	return (uint32_t)(v >> 32);
 }
 
+int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, uint64_t *path)
+{
+	*path = ino;
+	if (p9_req_share(req)->flags & P9_SHARE_WARN_MULTIDEVS)
+		return 0;
+	return p9_qid_path(&p9_req_server(req)->filesystems, fs, ino, path);
+}
+
 int p9_qid(struct p9_req *req, const struct statx *stx, struct p9_qid *qid)
 {
-	const struct p9_fs *fs = p9_fs_find(p9_req_server(req), p9_stx_dev(stx));
+	const struct p9_fs *fs = p9_fs_find(&p9_req_server(req)->filesystems, p9_stx_dev(stx));
 
 	if (!fs)
 		return -ENOMEM;
 	qid->type = S_ISDIR(stx->stx_mode) ? P9_QTDIR : S_ISLNK(stx->stx_mode) ? P9_QTSYMLINK : 0;
 	qid->version = qid_version(stx);
-	qid->path = p9_qid_path(fs, stx->stx_ino);
+	return p9_node_qid_path(req, fs, stx->stx_ino, &qid->path);
+}
+
+/* Another file system than the share's own: as multidevs= wants it. */
+static int check_device(struct p9_req *req, const struct statx *stx)
+{
+	struct p9_share *share = p9_req_share(req);
+	struct p9_server *server = p9_req_server(req);
+	bool forbid = share->flags & P9_SHARE_FORBID_MULTIDEVS;
+
+	if (!(share->flags & (P9_SHARE_FORBID_MULTIDEVS | P9_SHARE_WARN_MULTIDEVS)) ||
+	    p9_stx_dev(stx) == share->root->fs->dev)
+		return 0;
+	if (server->say && !atomic_exchange(&share->said_multidevs, true))
+		server->say(server->say_arg,
+			    forbid ? "a share holds more than one file system, and its "
+				     "multidevs=forbid keeps the guest out of the others; "
+				     "multidevs=remap lets it in"
+				   : "a share holds more than one file system, so that two of its "
+				     "files may have one inode number in the guest; "
+				     "multidevs=remap keeps them apart");
+	return forbid ? -ENODEV : 0;
+}
+
+/* ---- walking ---- */
+
+/* A new node for what is behind fd, held. */
+static struct p9_node *make_node(struct p9_node *dir, const char *name, int fd, struct p9_fs *fs,
+				 const struct statx *stx)
+{
+	struct p9_node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->name = strdup(name);
+	if (!node->name) {
+		free(node);
+		return NULL;
+	}
+	node->refs = 1;
+	node->fd = fd;
+	atomic_init(&node->pins, 1);
+	node->fs = fs;
+	node->ino = stx->stx_ino;
+	node->type = stx->stx_mode & S_IFMT;
+	node->parent = dir;
+	return node;
+}
+
+static bool same_inode(const struct p9_node *node, const struct p9_fs *fs, const struct statx *stx)
+{
+	return node->fs == fs && node->ino == stx->stx_ino &&
+	       node->type == (stx->stx_mode & S_IFMT);
+}
+
+/* The share's lock is held. A reference to what is placed as name in dir, if it is this inode. */
+static struct p9_node *get_placed(struct p9_share *share, struct p9_node *dir, const char *name,
+				  const struct p9_fs *fs, const struct statx *stx)
+{
+	struct p9_node *there = find(share, dir, name);
+
+	if (there && !same_inode(there, fs, stx)) {
+		displace(share, there); /* the host has put something else there */
+		return NULL;
+	}
+	if (there)
+		there->refs++;
+	return there;
+}
+
+/* The share's lock is held. */
+static int place_new(struct p9_share *share, struct p9_node *node)
+{
+	if (share->nodes >= P9_MAX_NODES)
+		return -ENFILE;
+	share->nodes++;
+	node->parent->refs++;
+	insert(share, node);
 	return 0;
 }
 
 /*
  * The node for what was found as name in dir: the one that is there already if it is the same file,
- * else a new one. Takes fd and fs over, whatever the result.
+ * else a new one. Held. Takes fd and fs over, whatever the result.
  */
 static int enter(struct p9_req *req, struct p9_node *dir, const char *name, int fd,
 		 struct p9_fs *fs, const struct statx *stx, struct p9_node **out)
 {
 	struct p9_share *share = p9_req_share(req);
-	struct p9_node *node = malloc(sizeof(*node));
-	struct p9_node *there = NULL;
-	char *copy = strdup(name);
-	int err = -ENOMEM;
+	struct p9_node *node = NULL, *there;
+	int err = 0;
 
-	if (!node || !copy)
-		goto out_drop;
-	*node = (struct p9_node){
-		.refs = 1,
-		.fd = fd,
-		.fs = fs,
-		.ino = stx->stx_ino,
-		.type = stx->stx_mode & S_IFMT,
-		.parent = dir,
-		.name = copy,
-	};
-	err = 0;
-	pthread_mutex_lock(&share->lock);
-	there = find(share, dir, name);
-	if (there && (there->fs != fs || there->ino != node->ino || there->type != node->type)) {
-		displace(share, there); /* the host has put something else there */
-		there = NULL;
+	for (;;) {
+		bool pinned = false, placed;
+
+		pthread_mutex_lock(&share->lock);
+		there = get_placed(share, dir, name, fs, stx);
+		if (there)
+			pinned = p9_node_try_pin(there);
+		else if (node)
+			err = place_new(share, node);
+		placed = !there && node && !err;
+		pthread_mutex_unlock(&share->lock);
+		if (placed) {
+			p9_node_count_fd(share, 1);
+			p9_node_trim(req);
+			*out = node;
+			return 0;
+		}
+		if (err || pinned)
+			break;
+		if (!there) {
+			node = make_node(dir, name, fd, fs, stx);
+			err = node ? 0 : -ENOMEM;
+			if (err)
+				break;
+			continue;
+		}
+		/* It has given up its descriptor: this one will do, if it is the same file. */
+		if (!p9_node_adopt(req, there, fd, stx)) {
+			fd = -1;
+			break;
+		}
+		pthread_mutex_lock(&share->lock);
+		displace(share, there);
+		pthread_mutex_unlock(&share->lock);
+		p9_node_put(share, req, there);
 	}
-	if (there) {
-		there->refs++;
-	} else {
-		dir->refs++;
-		insert(share, node);
-	}
-	pthread_mutex_unlock(&share->lock);
-	*out = there ?: node;
-	if (!there)
-		return 0;
-out_drop:
-	free(copy);
+	*out = there;
+	if (node)
+		free(node->name);
 	free(node);
-	p9_close(req, fs, fd, false);
-	p9_fs_put(share->server, fs);
+	if (fd >= 0)
+		p9_close(req, fs, fd, false);
+	p9_fs_put(&share->server->filesystems, fs);
 	return err;
 }
 
@@ -193,11 +324,12 @@ out_drop:
 static int fs_of(struct p9_req *req, const struct p9_fs *hint, int fd, const struct statx *stx,
 		 struct p9_fs **fs)
 {
+	struct p9_filesystems *all = &p9_req_server(req)->filesystems;
 	enum p9_fs_class class;
 	struct statfs sfs;
 	int err;
 
-	*fs = p9_fs_get_known(p9_req_server(req), p9_stx_dev(stx));
+	*fs = p9_fs_get_known(all, p9_stx_dev(stx));
 	if (*fs)
 		return 0;
 	if (hint) {
@@ -208,7 +340,7 @@ static int fs_of(struct p9_req *req, const struct p9_fs *hint, int fd, const str
 			return err;
 		class = p9_fs_classify((uint64_t)sfs.f_type);
 	}
-	*fs = p9_fs_get(p9_req_server(req), p9_stx_dev(stx), class);
+	*fs = p9_fs_get(all, p9_stx_dev(stx), class);
 	return *fs ? 0 : -ENOMEM;
 }
 
@@ -221,6 +353,8 @@ static int enter_fd(struct p9_req *req, struct p9_node *dir, const char *name, i
 
 	err = p9_statx(req, fs, fd, "", stx);
 	if (!err)
+		err = check_device(req, stx);
+	if (!err)
 		err = fs_of(req, fs, fd, stx, &node_fs);
 	if (err) {
 		p9_close(req, fs, fd, false);
@@ -229,24 +363,34 @@ static int enter_fd(struct p9_req *req, struct p9_node *dir, const char *name, i
 	return enter(req, dir, name, fd, node_fs, stx, node);
 }
 
+static int step_up(struct p9_req *req, const struct p9_node *root, struct p9_node *dir,
+		   struct p9_node **node, struct statx *stx)
+{
+	struct p9_share *share = p9_req_share(req);
+	int err;
+
+	*node = dir == root ? p9_node_get(share, dir) : p9_node_parent(share, dir);
+	err = hold(req, *node);
+	if (err)
+		return err;
+	err = p9_statx(req, (*node)->fs, (*node)->fd, "", stx);
+	if (err)
+		p9_node_release(req, *node);
+	return err;
+}
+
 int p9_node_step(struct p9_req *req, struct p9_node *root, struct p9_node *dir, const char *name,
 		 struct p9_node **node, struct statx *stx)
 {
 	const uint64_t flags = O_PATH | O_NOFOLLOW;
 	const uint64_t beneath = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-	struct p9_share *share = p9_req_share(req);
 	struct p9_fs *fs = dir->fs;
-	int fd, err;
+	int fd;
 
 	if (!S_ISDIR(dir->type))
 		return -ENOTDIR;
-	if (!strcmp(name, "..")) {
-		*node = dir == root ? p9_node_get(share, dir) : p9_node_parent(share, dir);
-		err = p9_statx(req, (*node)->fs, (*node)->fd, "", stx);
-		if (err)
-			p9_node_put(share, req, *node);
-		return err;
-	}
+	if (!strcmp(name, ".."))
+		return step_up(req, root, dir, node, stx);
 	/* What is not behind a mount point is of the folder's class. */
 	fd = p9_open(req, fs, dir->fd, name, flags, 0, beneath | RESOLVE_NO_XDEV);
 	if (fd == -EXDEV) {
@@ -366,55 +510,4 @@ out_put:
 	p9_node_put(share, req, node);
 out:
 	free(name);
-}
-
-/* ---- shares ---- */
-
-int p9_share_open(struct p9_share **out, struct p9_server *server, const char *path,
-		  unsigned int flags)
-{
-	struct p9_share *share = calloc(1, sizeof(*share));
-	struct p9_node *root = calloc(1, sizeof(*root));
-	struct statfs sfs;
-	struct stat st;
-	int err = -ENOMEM;
-	int fd = -1;
-
-	if (!share || !root)
-		goto out_free;
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) || fstatfs(fd, &sfs)) {
-		err = -errno;
-		goto out_free;
-	}
-	root->fs = p9_fs_get(server, st.st_dev, p9_fs_classify((uint64_t)sfs.f_type));
-	if (!root->fs)
-		goto out_free;
-	root->refs = 1;
-	root->fd = fd;
-	root->ino = st.st_ino;
-	root->type = S_IFDIR;
-	atomic_init(&share->refs, 1);
-	share->server = server;
-	share->flags = flags;
-	share->root = root;
-	pthread_mutex_init(&share->lock, NULL);
-	*out = share;
-	return 0;
-
-out_free:
-	if (fd >= 0)
-		close(fd);
-	free(root);
-	free(share);
-	return err;
-}
-
-void p9_share_put(struct p9_share *share)
-{
-	if (!share || atomic_fetch_sub(&share->refs, 1) > 1)
-		return;
-	p9_node_put(share, NULL, share->root);
-	pthread_mutex_destroy(&share->lock);
-	free(share);
 }

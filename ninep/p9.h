@@ -30,20 +30,31 @@ enum p9_executor {
 #define P9_MSIZE_MAX	 (1024u * 1024u) /* bytes of one message, its payload included */
 #define P9_MSIZE_MIN	 4096u
 #define P9_MAX_REQS	 256 /* requests in flight, of one session */
-#define P9_MAX_FIDS	 65536 /* fids of one session */
+#define P9_MAX_FIDS	 2097152 /* fids of one session */
+#define P9_MAX_NODES	 4194304 /* files and folders that a share's fids refer to, or lie below */
 #define P9_T_MAX	 8192 /* bytes of a T-message without Twrite's payload */
 #define P9_MAX_IOV	 260 /* pieces of one request's buffer, T or R */
 #define P9_WORKERS	 4
+#define P9_MAX_XATTRS	 256  /* extended attributes under way, of one session; 64 KiB each at most */
+#define P9_MAX_LOCKS	 4096 /* byte ranges locked, of one session */
+#define P9_MAX_LOCK_WAITS 64  /* requests that wait for a lock, of one session */
 
 /*
  * Makes a server. All its descriptors are opened here; threads start with p9_server_start().
  * P9_EXEC_RING and P9_EXEC_AUTO need io_uring: -ENOSYS or -EPERM if the host refuses it (the caller
  * may then choose P9_EXEC_SYNC). The calling thread is the ring's thread from then on.
- * Sets the process's umask to 0: the mode of what is created is the guest's affair.
+ * Sets the process's umask to 0: the mode of what is created is the guest's affair. Raises its soft
+ * limit of descriptors to the hard one.
  */
 int p9_server_new(struct p9_server **server, enum p9_executor executor);
 int p9_server_start(struct p9_server *server);
-/* After every session is freed. Stops the workers. */
+/*
+ * What the user should know is told to say(), a sentence without an end, at most once for each
+ * share and subject; on any thread. Before p9_server_start().
+ */
+void p9_server_on_say(struct p9_server *server, void (*say)(void *arg, const char *sentence),
+		      void *arg);
+/* After every session is freed. Stops the threads. */
 void p9_server_free(struct p9_server *server);
 
 /*
@@ -57,7 +68,10 @@ void p9_server_run(struct p9_server *server);
  * Opens a host folder as a share; flags are P9_SHARE_*. Negative errno: as open(2), -ENOTDIR.
  * The server must outlive it, sessions hold a reference.
  */
-#define P9_SHARE_RO 1u /* every change is refused with EROFS */
+#define P9_SHARE_RO		  1u /* every change is refused with EROFS */
+/* Several file systems below the folder: by default inode numbers are mapped to distinct ones. */
+#define P9_SHARE_FORBID_MULTIDEVS 2u /* the others are refused with ENODEV */
+#define P9_SHARE_WARN_MULTIDEVS	  4u /* inode numbers stay as they are, and may be the same */
 int p9_share_open(struct p9_share **share, struct p9_server *server, const char *path,
 		  unsigned int flags);
 void p9_share_put(struct p9_share *share);

@@ -71,6 +71,14 @@ enum {
 
 #define P9_UNLINK_REMOVEDIR 0x200u
 
+/* Tlock, Tgetlock */
+#define P9_LOCK_TYPE_RDLCK  0
+#define P9_LOCK_TYPE_WRLCK  1
+#define P9_LOCK_TYPE_UNLCK  2
+#define P9_LOCK_FLAGS_BLOCK 1u
+#define P9_LOCK_SUCCESS	    0
+#define P9_LOCK_BLOCKED	    1
+
 /* Tgetattr and Rgetattr */
 #define P9_STATS_BASIC 0x7ffull
 #define P9_STATS_BTIME 0x800ull

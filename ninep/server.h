@@ -9,28 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ninep/fs.h"
 #include "ninep/io.h"
 #include "ninep/p9.h"
 #include "ninep/wire.h"
-
-enum p9_fs_class {
-	P9_FS_OTHER,  /* may wait for anything: nfs, fuse, 9p, overlay, whatever is not known */
-	P9_FS_LOCAL,  /* waits for a disk, and can be asked not to */
-	P9_FS_MEMORY, /* never waits */
-};
-
-/*
- * A file system that nodes were found on, by st_dev. Its index, in the upper bits of qid.path,
- * stays for the server's life. A mounted file system keeps its st_dev only while something holds
- * it, so the class holds only while there are nodes: it is asked for anew with the first of them.
- */
-struct p9_fs {
-	struct p9_fs *next;
-	uint64_t dev;
-	uint32_t index;
-	enum p9_fs_class class;
-	unsigned int nodes;
-};
 
 /* exec_ring.c */
 struct p9_ring {
@@ -55,6 +37,17 @@ struct p9_workers {
 	bool stop;
 };
 
+/* lockwait.c */
+struct p9_lockwait {
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct p9_io *waiting;
+	bool poke; /* a lock was given back, or a request flushed: look at once */
+	bool stop;
+};
+
 struct p9_server {
 	enum p9_executor executor;
 	int procfd;	     /* /proc/self/fd */
@@ -63,24 +56,21 @@ struct p9_server {
 	bool resolve_cached; /* openat2 knows RESOLVE_CACHED */
 	struct p9_ring ring;
 	struct p9_workers workers;
-	pthread_mutex_t fs_lock;
-	struct p9_fs *fs;
-	uint32_t fs_count;
+	struct p9_lockwait lockwait;
+	struct p9_filesystems filesystems;
+
+	/* Descriptors of nodes that are open, of all shares, and how many may be. */
+	atomic_uint node_fds;
+	unsigned int node_fds_max;
+	pthread_mutex_t shares_lock;
+	struct p9_share *shares; /* the references of each are guarded by this lock, too */
+
+	void (*say)(void *arg, const char *sentence); /* may be NULL */
+	void *say_arg;
 };
 
 /* As whoever the 9P user `uid` is; `gid` for what is created. */
 struct p9_who p9_identity(const struct p9_server *server, uint32_t uid, uint32_t gid);
-
-/* The entry of st_dev, made if need be; NULL: out of memory. Says nothing of the class. */
-struct p9_fs *p9_fs_find(struct p9_server *server, uint64_t dev);
-/* Counts one more node on it if its class is known, else returns NULL. */
-struct p9_fs *p9_fs_get_known(struct p9_server *server, uint64_t dev);
-/* Counts one more node and sets the class if it was not known; NULL: out of memory. */
-struct p9_fs *p9_fs_get(struct p9_server *server, uint64_t dev, enum p9_fs_class class);
-void p9_fs_put(struct p9_server *server, struct p9_fs *fs);
-/* By statfs(2)'s f_type. */
-enum p9_fs_class p9_fs_classify(uint64_t f_type);
-uint64_t p9_qid_path(const struct p9_fs *fs, uint64_t ino);
 
 /* What p9_server_new() and p9_server_free() do for the ring. */
 int p9_ring_init(struct p9_ring *ring);
@@ -100,5 +90,12 @@ void p9_workers_init(struct p9_workers *workers);
 int p9_workers_start(struct p9_workers *workers);
 void p9_workers_stop(struct p9_workers *workers);
 void p9_workers_give(struct p9_workers *workers, struct p9_io *io);
+
+void p9_lockwait_init(struct p9_lockwait *wait);
+int p9_lockwait_start(struct p9_lockwait *wait);
+void p9_lockwait_stop(struct p9_lockwait *wait);
+/* Carries io's request on a little later, after p9_lockwait_poke(), or when it is flushed. */
+void p9_lockwait_give(struct p9_lockwait *wait, struct p9_io *io);
+void p9_lockwait_poke(struct p9_lockwait *wait);
 
 #endif

@@ -87,8 +87,11 @@ bool p9_req_drop(struct p9_io *io)
 {
 	struct p9_req *req = io->req;
 
-	/* A descriptor is closed come what may. */
-	if (req->acted || io->op == P9_IO_CLOSE || !atomic_load(&req->flushed))
+	/* A descriptor is closed, and what was locked through it freed, come what may. */
+	if (io->op == P9_IO_CLOSE ||
+	    (io->op == P9_IO_LOCK && io->lock->what == P9_LOCK_GIVE_FID))
+		return false;
+	if (req->acted || !atomic_load(&req->flushed))
 		return false;
 	req->dropped = true;
 	io->res = -ECANCELED;
@@ -110,6 +113,9 @@ static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t t
 		other->flushers = req;
 	}
 	pthread_mutex_unlock(&session->lock);
+	/* It may be waiting for a lock. After this `req` may be gone. */
+	if (other)
+		p9_lockwait_poke(&session->share->server->lockwait);
 	return other;
 }
 
@@ -138,6 +144,10 @@ static bool hand_over(struct p9_req *req)
 		return await_tag(req->session, req, io->tag);
 	if (io->op == P9_IO_AWAIT_ALL)
 		return await_all(req->session);
+	if (io->op == P9_IO_AWAIT_LOCK) {
+		p9_lockwait_give(&server->lockwait, io);
+		return true;
+	}
 	if (p9_ring_takes(&server->ring, io))
 		p9_ring_give(&server->ring, io);
 	else
@@ -350,8 +360,12 @@ int p9_session_new(struct p9_session **out, struct p9_share *share)
 
 	if (!session)
 		return -ENOMEM;
-	atomic_fetch_add(&share->refs, 1);
-	session->share = share;
+	if (p9_hash_init(&session->fids.table) || p9_locks_init(&session->locks)) {
+		p9_hash_exit(&session->fids.table);
+		free(session);
+		return -ENOMEM;
+	}
+	session->share = p9_share_get(share);
 	pthread_mutex_init(&session->lock, NULL);
 	pthread_mutex_init(&session->fids.lock, NULL);
 	pthread_cond_init(&session->idle, NULL);
@@ -382,6 +396,7 @@ void p9_session_reset(struct p9_session *session)
 	for (unsigned int i = 0; i < P9_TAG_BUCKETS; i++)
 		for (struct p9_req *req = session->by_tag[i]; req; req = req->next_tag)
 			atomic_store(&req->flushed, true);
+	p9_lockwait_poke(&server->lockwait);
 	if (server->executor != P9_EXEC_SYNC && p9_ring_here(&server->ring))
 		drain_here(session);
 	while (session->active)
@@ -403,6 +418,8 @@ void p9_session_free(struct p9_session *session)
 	p9_session_reset(session);
 	for (unsigned int i = 0; i < session->fresh; i++)
 		p9_co_destroy(&session->req[i].co);
+	p9_locks_exit(&session->locks);
+	p9_hash_exit(&session->fids.table);
 	p9_share_put(session->share);
 	pthread_cond_destroy(&session->idle);
 	pthread_mutex_destroy(&session->fids.lock);

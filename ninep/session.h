@@ -11,6 +11,7 @@
 #include "ninep/co.h"
 #include "ninep/fid.h"
 #include "ninep/io.h"
+#include "ninep/lock.h"
 #include "ninep/node.h"
 #include "ninep/p9.h"
 #include "ninep/server.h"
@@ -70,6 +71,9 @@ struct p9_req {
 struct p9_session {
 	struct p9_share *share;
 	struct p9_fids fids;
+	struct p9_locks locks;
+	atomic_uint lock_waits; /* requests that wait for a lock */
+	atomic_uint xattrs;	/* attributes under way */
 	atomic_uint msize; /* 0: there was no Tversion yet */
 
 	pthread_mutex_t lock;

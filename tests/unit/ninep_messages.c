@@ -111,8 +111,12 @@ TEST_F(p9, unknown_messages)
 		case P9_TREADLINK:
 		case P9_TGETATTR:
 		case P9_TSETATTR:
+		case P9_TXATTRWALK:
+		case P9_TXATTRCREATE:
 		case P9_TREADDIR:
 		case P9_TFSYNC:
+		case P9_TLOCK:
+		case P9_TGETLOCK:
 		case P9_TLINK:
 		case P9_TMKDIR:
 		case P9_TRENAMEAT:

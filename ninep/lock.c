@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: MIT
+#include "ninep/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "ninep/fid.h"
+#include "ninep/io.h"
+#include "ninep/session.h"
+
+struct p9_lock_file {
+	struct p9_link link;
+	const struct p9_fs *fs; /* by file system and inode, since nodes may be several for one file */
+	uint64_t ino;
+	struct p9_locks *locks;
+	unsigned int refs; /* guarded by the session's locks->lock */
+	int fd;
+	bool writable; /* else a write lock can only be a read lock on the host */
+
+	pthread_mutex_t lock; /* held over the host's calls below, which do not wait */
+	struct p9_lock_range *range;
+	size_t n;
+	int flocked; /* LOCK_UN, LOCK_SH, LOCK_EX */
+};
+
+/* Ranges that are being put together. */
+struct ranges {
+	struct p9_lock_range *range;
+	size_t n;
+};
+
+static bool overlap(const struct p9_lock_range *a, const struct p9_lock_range *b)
+{
+	return a->start <= b->end && b->start <= a->end;
+}
+
+static bool same_owner(const struct p9_lock_range *a, const struct p9_lock_range *b)
+{
+	return a->proc == b->proc && !strcmp(a->client, b->client);
+}
+
+static bool is_whole(const struct p9_lock_range *r)
+{
+	return r->start == 0 && r->end == P9_LOCK_END;
+}
+
+/* ---- the host's side ---- */
+
+enum held { NOTHING, READ, WRITE };
+
+/* The strongest lock that anybody has on all of [start, end], which no range's edge cuts. */
+static enum held held(const struct ranges *all, int64_t start, int64_t end)
+{
+	enum held most = NOTHING;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->range[i].start <= start && all->range[i].end >= end)
+			most = all->range[i].write ? WRITE : most == NOTHING ? READ : most;
+	return most;
+}
+
+static int host_lock(const struct p9_lock_file *file, int64_t start, int64_t end, enum held want)
+{
+	struct flock fl = {
+		.l_type = want == NOTHING			? F_UNLCK
+			  : want == WRITE && file->writable ? F_WRLCK
+							    : F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_start = start,
+		.l_len = end == P9_LOCK_END ? 0 : end - start + 1,
+	};
+	int err = fcntl(file->fd, F_OFD_SETLK, &fl) ? -errno : 0;
+
+	/* Some file systems have no locks at all; the owners here still exclude each other. */
+	return err == -EACCES ? -EAGAIN : err == -EOPNOTSUPP || err == -ENOSYS ? 0 : err;
+}
+
+/* Where the next piece of [at, end] ends: no edge of a range lies within. */
+static int64_t piece_end(const struct ranges *all, int64_t at, int64_t end)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct p9_lock_range *r = &all->range[i];
+
+		if (r->start > at && r->start - 1 < end)
+			end = r->start - 1;
+		if (r->end >= at && r->end < end)
+			end = r->end;
+	}
+	return end;
+}
+
+/* Locks [start, end] on the host as `to` has it; it was as `from` has it, and is on an error. */
+static int change_host(const struct p9_lock_file *file, const struct ranges *from,
+		       const struct ranges *to, int64_t start, int64_t end)
+{
+	int64_t at = start, last = start;
+	int err = 0;
+
+	for (;; at = last + 1) {
+		enum held want, had;
+
+		last = piece_end(to, at, piece_end(from, at, end));
+		want = held(to, at, last);
+		had = held(from, at, last);
+		if (want != had)
+			err = host_lock(file, at, last, want);
+		if (err || last == end)
+			break;
+	}
+	if (err && at > start)
+		change_host(file, to, from, start, at - 1);
+	return err;
+}
+
+static int flock_of(const struct ranges *all)
+{
+	int op = LOCK_UN;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (is_whole(&all->range[i]) && op != LOCK_EX)
+			op = all->range[i].write ? LOCK_EX : LOCK_SH;
+	return op;
+}
+
+static int change_flock(struct p9_lock_file *file, int op)
+{
+	if (op == file->flocked)
+		return 0;
+	if (flock(file->fd, op | LOCK_NB)) {
+		int err = -errno;
+
+		/* A failed change from one to the other has lost the first. */
+		flock(file->fd, file->flocked | LOCK_NB);
+		return err == -EWOULDBLOCK ? -EAGAIN : 0;
+	}
+	file->flocked = op;
+	return 0;
+}
+
+/* ---- the table; the file's lock is held ---- */
+
+static void free_ranges(struct ranges *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		free(all->range[i].client);
+	free(all->range);
+}
+
+static int add(struct ranges *all, const struct p9_lock_range *like, int64_t start, int64_t end)
+{
+	struct p9_lock_range *r = &all->range[all->n];
+
+	*r = *like;
+	r->start = start;
+	r->end = end;
+	r->client = strdup(like->client);
+	if (!r->client)
+		return -ENOMEM;
+	all->n++;
+	return 0;
+}
+
+/* Whether op takes (a part of) r away from its owner, and which part. */
+static bool takes_away(const struct p9_lock_op *op, const struct p9_lock_range *r, int64_t *start,
+		       int64_t *end)
+{
+	*start = op->range.start;
+	*end = op->range.end;
+	if (op->what == P9_LOCK_GIVE_FID || (op->by_fid && is_whole(r))) {
+		*start = 0;
+		*end = P9_LOCK_END;
+		if (r->fid == op->range.fid)
+			return true;
+		if (op->what == P9_LOCK_GIVE_FID)
+			return false;
+	}
+	return same_owner(r, &op->range) && overlap(r, &op->range);
+}
+
+/* The ranges as they are after op. Neighbours of one owner, fid and kind become one. */
+static int after(const struct p9_lock_file *file, const struct p9_lock_op *op, struct ranges *new)
+{
+	struct p9_lock_range take = op->range;
+	int err = 0;
+
+	/* Each may be cut into two, and there may be one more. */
+	*new = (struct ranges){.range = calloc(2 * file->n + 1, sizeof(*new->range))};
+	if (!new->range)
+		return -ENOMEM;
+	for (size_t i = 0; i < file->n && !err; i++) {
+		const struct p9_lock_range *r = &file->range[i];
+		int64_t start, end;
+
+		if (op->what == P9_LOCK_TAKE && same_owner(r, &take) && r->fid == take.fid &&
+		    r->write == take.write && r->start <= take.end + (take.end < P9_LOCK_END) &&
+		    take.start <= r->end + (r->end < P9_LOCK_END)) {
+			take.start = r->start < take.start ? r->start : take.start;
+			take.end = r->end > take.end ? r->end : take.end;
+			continue;
+		}
+		if (!takes_away(op, r, &start, &end)) {
+			err = add(new, r, r->start, r->end);
+			continue;
+		}
+		if (r->start < start)
+			err = add(new, r, r->start, start - 1);
+		if (!err && r->end > end)
+			err = add(new, r, end + 1, r->end);
+	}
+	if (!err && op->what == P9_LOCK_TAKE)
+		err = add(new, &take, take.start, take.end);
+	return err;
+}
+
+/* The session may have so many ranges more, or fewer. */
+static int account(struct p9_locks *locks, size_t before, size_t now)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&locks->lock);
+	if (now > before && locks->n + (now - before) > P9_MAX_LOCKS)
+		err = -ENOLCK;
+	else
+		locks->n += (unsigned int)now - (unsigned int)before;
+	pthread_mutex_unlock(&locks->lock);
+	return err;
+}
+
+static const struct p9_lock_range *conflict(const struct p9_lock_file *file,
+					    const struct p9_lock_range *want)
+{
+	for (size_t i = 0; i < file->n; i++) {
+		const struct p9_lock_range *r = &file->range[i];
+
+		if (overlap(r, want) && (r->write || want->write) && !same_owner(r, want))
+			return r;
+	}
+	return NULL;
+}
+
+static int change(struct p9_lock_file *file, const struct p9_lock_op *op)
+{
+	const bool all = op->what == P9_LOCK_GIVE_FID || op->by_fid;
+	const int64_t start = all ? 0 : op->range.start, end = all ? P9_LOCK_END : op->range.end;
+	struct ranges old = {file->range, file->n}, new;
+	int err = after(file, op, &new);
+
+	if (!err)
+		err = account(file->locks, old.n, new.n);
+	if (err) {
+		free_ranges(&new);
+		return err;
+	}
+	err = change_host(file, &old, &new, start, end);
+	if (!err) {
+		err = change_flock(file, flock_of(&new));
+		if (err)
+			change_host(file, &new, &old, start, end);
+	}
+	if (err) {
+		account(file->locks, new.n, old.n);
+		free_ranges(&new);
+		return err;
+	}
+	free_ranges(&old);
+	file->range = new.range;
+	file->n = new.n;
+	return 0;
+}
+
+static int test(const struct p9_lock_file *file, struct p9_lock_op *op)
+{
+	const struct p9_lock_range *r = conflict(file, &op->range);
+	struct flock fl = {
+		.l_type = op->range.write && file->writable ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_start = op->range.start,
+		.l_len = op->range.end == P9_LOCK_END ? 0 : op->range.end - op->range.start + 1,
+	};
+
+	if (r) {
+		op->holder = *r;
+		op->holder.client = strdup(r->client);
+		return op->holder.client ? 0 : -ENOMEM;
+	}
+	if (fcntl(file->fd, F_OFD_GETLK, &fl))
+		return errno == EOPNOTSUPP || errno == ENOSYS ? (op->free = true, 0) : -errno;
+	op->free = fl.l_type == F_UNLCK;
+	op->holder = (struct p9_lock_range){
+		.start = fl.l_start,
+		.end = fl.l_len ? fl.l_start + fl.l_len - 1 : P9_LOCK_END,
+		.write = fl.l_type == F_WRLCK,
+		.proc = fl.l_pid > 0 ? (uint32_t)fl.l_pid : 0, /* a description has no owner */
+	};
+	return 0;
+}
+
+int p9_lock_call(struct p9_lock_op *op)
+{
+	struct p9_lock_file *file = op->file;
+	int err;
+
+	pthread_mutex_lock(&file->lock);
+	if (op->what == P9_LOCK_TEST)
+		err = test(file, op);
+	else if (op->what == P9_LOCK_TAKE && conflict(file, &op->range))
+		err = -EAGAIN;
+	else
+		err = change(file, op);
+	pthread_mutex_unlock(&file->lock);
+	return err;
+}
+
+/* ---- files with locks ---- */
+
+int p9_locks_init(struct p9_locks *locks)
+{
+	*locks = (struct p9_locks){0};
+	pthread_mutex_init(&locks->lock, NULL);
+	return p9_hash_init(&locks->files);
+}
+
+void p9_locks_exit(struct p9_locks *locks)
+{
+	p9_hash_exit(&locks->files);
+	pthread_mutex_destroy(&locks->lock);
+}
+
+static uint64_t hash_of(const struct p9_node *node)
+{
+	return p9_hash_mix(node->fs->dev ^ p9_hash_mix(node->ino));
+}
+
+/* The session's lock is held. A reference, or NULL. */
+static struct p9_lock_file *find(struct p9_locks *locks, const struct p9_node *node)
+{
+	struct p9_link *link = p9_hash_find(&locks->files, hash_of(node));
+
+	for (; link; link = p9_hash_more(link)) {
+		struct p9_lock_file *file = p9_entry(link, struct p9_lock_file, link);
+
+		if (file->fs == node->fs && file->ino == node->ino) {
+			file->refs++;
+			return file;
+		}
+	}
+	return NULL;
+}
+
+static struct p9_lock_file *find_locked(struct p9_locks *locks, const struct p9_node *node)
+{
+	struct p9_lock_file *file;
+
+	pthread_mutex_lock(&locks->lock);
+	file = find(locks, node);
+	pthread_mutex_unlock(&locks->lock);
+	return file;
+}
+
+/*
+ * A descriptor of our own: a guest may flock(2) a file for writing that it has opened for reading
+ * only, and the host's locks end with the descriptor they were taken through.
+ */
+static int open_for_locks(struct p9_req *req, const struct p9_fid *fid, bool *writable)
+{
+	struct p9_node *node = fid->node;
+	const struct p9_who who = req->who;
+	int fd = -EROFS;
+
+	req->who = (struct p9_who){.uid = P9_OWN};
+	*writable = S_ISREG(node->type) && !(p9_req_share(req)->flags & P9_SHARE_RO);
+	if (*writable)
+		fd = p9_reopen(req, node->fs, node->fd, O_RDWR);
+	if (fd == -EACCES || fd == -EPERM || fd == -EROFS || fd == -ETXTBSY) {
+		*writable = false;
+		fd = p9_reopen(req, node->fs, node->fd, O_RDONLY);
+	}
+	req->who = who;
+	return fd;
+}
+
+int p9_lock_file_get(struct p9_req *req, const struct p9_fid *fid, struct p9_lock_file **out)
+{
+	struct p9_locks *locks = &req->session->locks;
+	struct p9_node *node = fid->node;
+	struct p9_lock_file *file, *there;
+
+	*out = find_locked(locks, node);
+	if (*out)
+		return 0;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	file->fd = open_for_locks(req, fid, &file->writable);
+	if (file->fd < 0) {
+		int err = file->fd;
+
+		free(file);
+		return err;
+	}
+	file->fs = node->fs;
+	file->ino = node->ino;
+	file->locks = locks;
+	file->refs = 1;
+	file->flocked = LOCK_UN;
+	pthread_mutex_init(&file->lock, NULL);
+	pthread_mutex_lock(&locks->lock);
+	there = find(locks, node);
+	if (!there)
+		p9_hash_add(&locks->files, &file->link, hash_of(node));
+	pthread_mutex_unlock(&locks->lock);
+	*out = there ?: file;
+	if (there) {
+		p9_close(req, node->fs, file->fd, false);
+		pthread_mutex_destroy(&file->lock);
+		free(file);
+	}
+	return 0;
+}
+
+void p9_lock_file_put(struct p9_session *session, struct p9_req *req, struct p9_lock_file *file)
+{
+	struct p9_locks *locks = &session->locks;
+	struct p9_fs *fs;
+	bool last;
+
+	if (!file)
+		return;
+	pthread_mutex_lock(&locks->lock);
+	last = !--file->refs && !file->n;
+	if (last)
+		p9_hash_del(&locks->files, &file->link);
+	pthread_mutex_unlock(&locks->lock);
+	if (!last)
+		return;
+	fs = p9_fs_find(&session->share->server->filesystems, file->fs->dev);
+	p9_close(req, fs, file->fd, false);
+	pthread_mutex_destroy(&file->lock);
+	free(file->range);
+	free(file);
+}
+
+void p9_lock_release_fid(struct p9_session *session, struct p9_req *req, const struct p9_fid *fid)
+{
+	struct p9_lock_op op = {
+		.what = P9_LOCK_GIVE_FID,
+		.file = find_locked(&session->locks, fid->node),
+		.range = {.fid = fid, .end = P9_LOCK_END, .client = (char *)""},
+	};
+
+	if (!op.file)
+		return;
+	if (req)
+		p9_lock(req, fid->node->fs, &op);
+	else
+		p9_lock_call(&op);
+	p9_lock_file_put(session, req, op.file);
+	p9_lockwait_poke(&session->share->server->lockwait);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/* Txattrwalk, Txattrcreate, and what Tread, Twrite and Tclunk do with their fids. */
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "ninep/msg.h"
+#include "ninep/xattr.h"
+
+_Static_assert(XATTR_NAME_MAX <= P9_NAME_LEN, "a name fits");
+
+/* NULL: as many as may be are under way, or out of memory. */
+static struct p9_xattr *xattr_new(struct p9_session *session, const char *name, size_t size)
+{
+	struct p9_xattr *xattr = NULL;
+
+	if (atomic_fetch_add(&session->xattrs, 1) < P9_MAX_XATTRS)
+		xattr = calloc(1, sizeof(*xattr) + size);
+	if (!xattr) {
+		atomic_fetch_sub(&session->xattrs, 1);
+		return NULL;
+	}
+	pthread_mutex_init(&xattr->lock, NULL);
+	xattr->size = size;
+	memcpy(xattr->name, name, strlen(name) + 1);
+	return xattr;
+}
+
+void p9_xattr_free(struct p9_session *session, struct p9_xattr *xattr)
+{
+	pthread_mutex_destroy(&xattr->lock);
+	free(xattr);
+	atomic_fetch_sub(&session->xattrs, 1);
+}
+
+/* The kernel's own error for a name that is too long. */
+static int check_name(const char *name)
+{
+	return strlen(name) > XATTR_NAME_MAX ? -ERANGE : 0;
+}
+
+/* A fid for xattr, which is taken over whatever the result; NULL: out of memory. */
+static struct p9_fid *xattr_fid(struct p9_req *req, const struct p9_fid *fid,
+				struct p9_xattr *xattr)
+{
+	struct p9_fid *new = p9_fid_new(req, fid->root, fid->node, fid->uid, -1, 0, xattr);
+
+	if (!new)
+		p9_xattr_free(req->session, xattr);
+	return new;
+}
+
+/*
+ * size[4] Txattrwalk tag[2] fid[4] newfid[4] name[s]; Rxattrwalk size[8]
+ *
+ * newfid stands for the attribute, or for the list of all names if name is "", and is read by Tread.
+ */
+int p9_t_xattrwalk(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	uint32_t newnum = p9_get32(&req->in);
+	const char *name = p9_get_string(&req->in);
+	struct p9_fid *fid = NULL, *new = NULL;
+	struct p9_xattr *xattr;
+	void *value = NULL;
+	ssize_t n;
+	int err = p9_get_end(&req->in);
+
+	if (!err)
+		err = check_name(name);
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	err = -ENOMEM;
+	value = malloc(XATTR_SIZE_MAX); /* a list is no longer either */
+	if (!value)
+		goto out;
+	n = *name ? p9_getxattr(req, fid->node, name, value, XATTR_SIZE_MAX)
+		  : p9_listxattr(req, fid->node, value, XATTR_SIZE_MAX);
+	if (n < 0) {
+		err = (int)n;
+		goto out;
+	}
+	xattr = xattr_new(req->session, name, (size_t)n);
+	if (!xattr)
+		goto out;
+	memcpy(xattr->value, value, (size_t)n);
+	new = xattr_fid(req, fid, xattr);
+	if (!new)
+		goto out;
+	err = p9_fid_add(req, newnum, new);
+	p9_put64(&req->out, (uint64_t)n);
+out:
+	free(value);
+	p9_fid_put(req, new);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/*
+ * size[4] Txattrcreate tag[2] fid[4] name[s] attr_size[8] flags[4]; Rxattrcreate
+ *
+ * fid stands for the attribute from then on: Twrite gives its value, and Tclunk sets it.
+ */
+int p9_t_xattrcreate(struct p9_req *req)
+{
+	uint32_t num = p9_get32(&req->in);
+	const char *name = p9_get_string(&req->in);
+	uint64_t size = p9_get64(&req->in);
+	uint32_t flags = p9_get32(&req->in);
+	struct p9_fid *fid = NULL, *new = NULL;
+	struct p9_xattr *xattr;
+	int err = p9_get_end(&req->in);
+
+	if (!err && (!*name || (flags & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))))
+		err = -EINVAL;
+	if (!err)
+		err = check_name(name);
+	if (!err && size > XATTR_SIZE_MAX)
+		err = -E2BIG;
+	if (!err)
+		err = p9_fid_get(req, num, &fid);
+	if (err)
+		return err;
+	err = -EBUSY; /* an open fid stays what it is */
+	if (fid->fd >= 0)
+		goto out;
+	err = -ENOMEM;
+	xattr = xattr_new(req->session, name, (size_t)size);
+	if (!xattr)
+		goto out;
+	xattr->set = true;
+	xattr->flags = flags;
+	new = xattr_fid(req, fid, xattr);
+	if (!new)
+		goto out;
+	err = p9_fid_replace(req, fid, new);
+out:
+	p9_fid_put(req, new);
+	p9_fid_put(req, fid);
+	return err;
+}
+
+/*
+ * Linux's client has no message for removal: it replaces by nothing. An ACL without a size is
+ * removed, too, since no ACL is empty; of other attributes, an empty one is a value.
+ */
+static bool is_removal(const struct p9_xattr *xattr)
+{
+	return !xattr->size && ((xattr->flags & XATTR_REPLACE) ||
+				!strncmp(xattr->name, "system.posix_acl_", 17));
+}
+
+int p9_xattr_apply(struct p9_req *req, struct p9_fid *fid)
+{
+	struct p9_xattr *xattr = fid->xattr;
+	bool whole;
+
+	pthread_mutex_lock(&xattr->lock);
+	whole = xattr->written == xattr->size;
+	xattr->over = true;
+	pthread_mutex_unlock(&xattr->lock);
+	if (!whole)
+		return -EINVAL;
+	req->who = p9_identity(p9_req_server(req), fid->uid, fid->uid);
+	if (is_removal(xattr))
+		return p9_removexattr(req, fid->node, xattr->name);
+	return p9_setxattr(req, fid->node, xattr->name, xattr->value, xattr->size, xattr->flags);
+}
+
+int p9_xattr_read(struct p9_req *req, const struct p9_fid *fid, uint64_t off, uint32_t count)
+{
+	const struct p9_xattr *xattr = fid->xattr;
+	size_t n = 0;
+
+	if (xattr->set)
+		return -EINVAL;
+	if (off < xattr->size)
+		n = xattr->size - (size_t)off;
+	if (n > count)
+		n = count;
+	if (n > req->out.room - 4)
+		n = req->out.room - 4;
+	p9_put32(&req->out, (uint32_t)n);
+	p9_put(&req->out, xattr->value + (n ? off : 0), n);
+	return 0;
+}
+
+int p9_xattr_write(struct p9_req *req, struct p9_fid *fid, uint64_t off, uint32_t count)
+{
+	struct p9_xattr *xattr = fid->xattr;
+	int err = 0;
+
+	pthread_mutex_lock(&xattr->lock);
+	if (!xattr->set || xattr->over || off > xattr->written)
+		err = -EINVAL;
+	else if (count > xattr->size - off)
+		err = -ENOSPC;
+	if (!err) {
+		p9_iov_copy(req->t_iov, req->t_n, P9_TWRITE_DATA, xattr->value + off, count);
+		if (off + count > xattr->written)
+			xattr->written = (size_t)off + count;
+	}
+	pthread_mutex_unlock(&xattr->lock);
+	if (!err)
+		p9_put32(&req->out, count);
+	return err;
+}
