@@ -67,8 +67,8 @@ int p9_fid_add(struct p9_req *req, uint32_t num, struct p9_fid *fid);
 /* Makes old's number mean fid instead. EBADF if it no longer means old. Waits. */
 int p9_fid_replace(struct p9_req *req, struct p9_fid *old, struct p9_fid *fid);
 /*
- * num means nothing any more. Waits. EBADF if it meant nothing; or what closing the file, or setting
- * the attribute, says.
+ * num means nothing any more. Waits. EBADF if it meant nothing; or what closing the file, or
+ * setting the attribute, says.
  */
 int p9_fid_clunk(struct p9_req *req, uint32_t num);
 /* Takes all out. Waits if req is not NULL, else closes in place. */

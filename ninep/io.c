@@ -19,7 +19,7 @@ struct fd_name {
 
 static struct fd_name fd_name(int fd)
 {
-	struct fd_name name = { .s = "" };
+	struct fd_name name = {.s = ""};
 	char *p = name.s + sizeof(name.s);
 
 	*--p = 0;

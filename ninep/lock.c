@@ -13,7 +13,8 @@
 
 struct p9_lock_file {
 	struct p9_link link;
-	const struct p9_fs *fs; /* by file system and inode, since nodes may be several for one file */
+	const struct p9_fs
+		*fs; /* by file system and inode, since nodes may be several for one file */
 	uint64_t ino;
 	struct p9_locks *locks;
 	unsigned int refs; /* guarded by the session's locks->lock */
@@ -21,15 +22,23 @@ struct p9_lock_file {
 	bool writable; /* else a write lock can only be a read lock on the host */
 
 	pthread_mutex_t lock; /* held over the host's calls below, which do not wait */
-	struct p9_lock_range *range;
-	size_t n;
+	struct ranges {
+		struct owned *range;
+		size_t n;
+	} all;
 	int flocked; /* LOCK_UN, LOCK_SH, LOCK_EX */
 };
 
-/* Ranges that are being put together. */
-struct ranges {
-	struct p9_lock_range *range;
-	size_t n;
+struct owner {
+	size_t refs; /* ranges that are its */
+	uint32_t proc;
+	char client[];
+};
+
+struct owned {
+	struct p9_lock_range at;
+	struct owner *owner;
+	const struct p9_fid *fid; /* through which it was taken; never looked into */
 };
 
 static bool overlap(const struct p9_lock_range *a, const struct p9_lock_range *b)
@@ -37,9 +46,9 @@ static bool overlap(const struct p9_lock_range *a, const struct p9_lock_range *b
 	return a->start <= b->end && b->start <= a->end;
 }
 
-static bool same_owner(const struct p9_lock_range *a, const struct p9_lock_range *b)
+static bool is_owner(const struct owner *owner, const struct p9_lock_op *op)
 {
-	return a->proc == b->proc && !strcmp(a->client, b->client);
+	return owner->proc == op->proc && !strcmp(owner->client, op->client);
 }
 
 static bool is_whole(const struct p9_lock_range *r)
@@ -57,21 +66,27 @@ static enum held held(const struct ranges *all, int64_t start, int64_t end)
 	enum held most = NOTHING;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (all->range[i].start <= start && all->range[i].end >= end)
-			most = all->range[i].write ? WRITE : most == NOTHING ? READ : most;
+		if (all->range[i].at.start <= start && all->range[i].at.end >= end)
+			most = all->range[i].at.write ? WRITE : most == NOTHING ? READ : most;
 	return most;
 }
 
-static int host_lock(const struct p9_lock_file *file, int64_t start, int64_t end, enum held want)
+static struct flock host_flock(const struct p9_lock_file *file, int64_t start, int64_t end,
+			       enum held want)
 {
-	struct flock fl = {
-		.l_type = want == NOTHING			? F_UNLCK
+	return (struct flock){
+		.l_type = want == NOTHING		    ? F_UNLCK
 			  : want == WRITE && file->writable ? F_WRLCK
 							    : F_RDLCK,
 		.l_whence = SEEK_SET,
 		.l_start = start,
 		.l_len = end == P9_LOCK_END ? 0 : end - start + 1,
 	};
+}
+
+static int host_lock(const struct p9_lock_file *file, int64_t start, int64_t end, enum held want)
+{
+	struct flock fl = host_flock(file, start, end, want);
 	int err = fcntl(file->fd, F_OFD_SETLK, &fl) ? -errno : 0;
 
 	/* Some file systems have no locks at all; the owners here still exclude each other. */
@@ -82,7 +97,7 @@ static int host_lock(const struct p9_lock_file *file, int64_t start, int64_t end
 static int64_t piece_end(const struct ranges *all, int64_t at, int64_t end)
 {
 	for (size_t i = 0; i < all->n; i++) {
-		const struct p9_lock_range *r = &all->range[i];
+		const struct p9_lock_range *r = &all->range[i].at;
 
 		if (r->start > at && r->start - 1 < end)
 			end = r->start - 1;
@@ -120,8 +135,8 @@ static int flock_of(const struct ranges *all)
 	int op = LOCK_UN;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (is_whole(&all->range[i]) && op != LOCK_EX)
-			op = all->range[i].write ? LOCK_EX : LOCK_SH;
+		if (is_whole(&all->range[i].at) && op != LOCK_EX)
+			op = all->range[i].at.write ? LOCK_EX : LOCK_SH;
 	return op;
 }
 
@@ -142,77 +157,95 @@ static int change_flock(struct p9_lock_file *file, int op)
 
 /* ---- the table; the file's lock is held ---- */
 
-static void free_ranges(struct ranges *all)
+/* The owner that op speaks for; NULL: out of memory. */
+static struct owner *find_owner(const struct ranges *all, const struct p9_lock_op *op)
 {
+	struct owner *owner;
+	size_t len = strlen(op->client) + 1;
+
 	for (size_t i = 0; i < all->n; i++)
-		free(all->range[i].client);
-	free(all->range);
+		if (is_owner(all->range[i].owner, op))
+			return all->range[i].owner;
+	owner = malloc(sizeof(*owner) + len);
+	if (!owner)
+		return NULL;
+	*owner = (struct owner){.proc = op->proc};
+	memcpy(owner->client, op->client, len);
+	return owner;
 }
 
-static int add(struct ranges *all, const struct p9_lock_range *like, int64_t start, int64_t end)
+static void put_owner(struct owner *owner)
 {
-	struct p9_lock_range *r = &all->range[all->n];
+	if (owner && !owner->refs)
+		free(owner);
+}
+
+static void add(struct ranges *all, const struct owned *like, int64_t start, int64_t end)
+{
+	struct owned *r = &all->range[all->n++];
 
 	*r = *like;
-	r->start = start;
-	r->end = end;
-	r->client = strdup(like->client);
-	if (!r->client)
-		return -ENOMEM;
-	all->n++;
-	return 0;
+	r->at.start = start;
+	r->at.end = end;
 }
 
-/* Whether op takes (a part of) r away from its owner, and which part. */
-static bool takes_away(const struct p9_lock_op *op, const struct p9_lock_range *r, int64_t *start,
+/* Whether op takes (a part of) r away from its owner: what is within [*start, *end]. */
+static bool takes_away(const struct p9_lock_op *op, const struct owned *r, int64_t *start,
 		       int64_t *end)
 {
 	*start = op->range.start;
 	*end = op->range.end;
-	if (op->what == P9_LOCK_GIVE_FID || (op->by_fid && is_whole(r))) {
+	if (r->fid == op->fid &&
+	    (op->what == P9_LOCK_GIVE_FID || (op->by_fid && is_whole(&r->at)))) {
 		*start = 0;
 		*end = P9_LOCK_END;
-		if (r->fid == op->range.fid)
-			return true;
-		if (op->what == P9_LOCK_GIVE_FID)
-			return false;
+		return true;
 	}
-	return same_owner(r, &op->range) && overlap(r, &op->range);
+	return op->what != P9_LOCK_GIVE_FID && is_owner(r->owner, op) &&
+	       overlap(&r->at, &op->range);
 }
 
-/* The ranges as they are after op. Neighbours of one owner, fid and kind become one. */
-static int after(const struct p9_lock_file *file, const struct p9_lock_op *op, struct ranges *new)
+static bool touch(const struct p9_lock_range *a, const struct p9_lock_range *b)
 {
-	struct p9_lock_range take = op->range;
-	int err = 0;
+	return a->start <= b->end + (b->end < P9_LOCK_END) &&
+	       b->start <= a->end + (a->end < P9_LOCK_END);
+}
+
+/*
+ * The ranges as they are after op; owner is whom it takes for. Neighbours of one owner, fid and
+ * kind become one.
+ */
+static int after(const struct ranges *old, const struct p9_lock_op *op, struct owner *owner,
+		 struct ranges *new)
+{
+	struct owned take = {.at = op->range, .owner = owner, .fid = op->fid};
 
 	/* Each may be cut into two, and there may be one more. */
-	*new = (struct ranges){.range = calloc(2 * file->n + 1, sizeof(*new->range))};
+	*new = (struct ranges){.range = calloc(2 * old->n + 1, sizeof(*new->range))};
 	if (!new->range)
 		return -ENOMEM;
-	for (size_t i = 0; i < file->n && !err; i++) {
-		const struct p9_lock_range *r = &file->range[i];
+	for (size_t i = 0; i < old->n; i++) {
+		const struct owned *r = &old->range[i];
 		int64_t start, end;
 
-		if (op->what == P9_LOCK_TAKE && same_owner(r, &take) && r->fid == take.fid &&
-		    r->write == take.write && r->start <= take.end + (take.end < P9_LOCK_END) &&
-		    take.start <= r->end + (r->end < P9_LOCK_END)) {
-			take.start = r->start < take.start ? r->start : take.start;
-			take.end = r->end > take.end ? r->end : take.end;
+		if (op->what == P9_LOCK_TAKE && r->owner == owner && r->fid == take.fid &&
+		    r->at.write == take.at.write && touch(&r->at, &take.at)) {
+			take.at.start = r->at.start < take.at.start ? r->at.start : take.at.start;
+			take.at.end = r->at.end > take.at.end ? r->at.end : take.at.end;
 			continue;
 		}
 		if (!takes_away(op, r, &start, &end)) {
-			err = add(new, r, r->start, r->end);
+			add(new, r, r->at.start, r->at.end);
 			continue;
 		}
-		if (r->start < start)
-			err = add(new, r, r->start, start - 1);
-		if (!err && r->end > end)
-			err = add(new, r, end + 1, r->end);
+		if (r->at.start < start)
+			add(new, r, r->at.start, start - 1);
+		if (r->at.end > end)
+			add(new, r, end + 1, r->at.end);
 	}
-	if (!err && op->what == P9_LOCK_TAKE)
-		err = add(new, &take, take.start, take.end);
-	return err;
+	if (op->what == P9_LOCK_TAKE)
+		add(new, &take, take.at.start, take.at.end);
+	return 0;
 }
 
 /* The session may have so many ranges more, or fewer. */
@@ -229,72 +262,99 @@ static int account(struct p9_locks *locks, size_t before, size_t now)
 	return err;
 }
 
-static const struct p9_lock_range *conflict(const struct p9_lock_file *file,
-					    const struct p9_lock_range *want)
+/* From old to new ranges, on the host. On an error, nothing has changed. */
+static int change_all(struct p9_lock_file *file, const struct p9_lock_op *op,
+		      const struct ranges *old, const struct ranges *new)
 {
-	for (size_t i = 0; i < file->n; i++) {
-		const struct p9_lock_range *r = &file->range[i];
+	const bool all = op->what == P9_LOCK_GIVE_FID || op->by_fid;
+	const int64_t start = all ? 0 : op->range.start, end = all ? P9_LOCK_END : op->range.end;
+	int err = change_host(file, old, new, start, end);
 
-		if (overlap(r, want) && (r->write || want->write) && !same_owner(r, want))
+	if (err)
+		return err;
+	err = change_flock(file, flock_of(new));
+	if (err)
+		change_host(file, new, old, start, end);
+	return err;
+}
+
+static void replace(struct p9_lock_file *file, struct ranges *new)
+{
+	for (size_t i = 0; i < new->n; i++)
+		new->range[i].owner->refs++;
+	for (size_t i = 0; i < file->all.n; i++) {
+		file->all.range[i].owner->refs--;
+		put_owner(file->all.range[i].owner);
+	}
+	free(file->all.range);
+	file->all = *new;
+}
+
+static int change(struct p9_lock_file *file, const struct p9_lock_op *op)
+{
+	const struct ranges *old = &file->all;
+	struct owner *owner = NULL;
+	struct ranges new;
+	int err = -ENOMEM;
+
+	if (op->what == P9_LOCK_TAKE) {
+		owner = find_owner(old, op);
+		if (!owner)
+			return -ENOMEM;
+	}
+	err = after(old, op, owner, &new);
+	if (err)
+		goto out;
+	err = account(file->locks, old->n, new.n);
+	if (err)
+		goto out_free;
+	err = change_all(file, op, old, &new);
+	if (err) {
+		account(file->locks, new.n, old->n);
+		goto out_free;
+	}
+	replace(file, &new);
+	return 0;
+out_free:
+	free(new.range);
+out:
+	put_owner(owner);
+	return err;
+}
+
+static const struct owned *conflict(const struct p9_lock_file *file, const struct p9_lock_op *op)
+{
+	for (size_t i = 0; i < file->all.n; i++) {
+		const struct owned *r = &file->all.range[i];
+
+		if (overlap(&r->at, &op->range) && (r->at.write || op->range.write) &&
+		    !is_owner(r->owner, op))
 			return r;
 	}
 	return NULL;
 }
 
-static int change(struct p9_lock_file *file, const struct p9_lock_op *op)
-{
-	const bool all = op->what == P9_LOCK_GIVE_FID || op->by_fid;
-	const int64_t start = all ? 0 : op->range.start, end = all ? P9_LOCK_END : op->range.end;
-	struct ranges old = {file->range, file->n}, new;
-	int err = after(file, op, &new);
-
-	if (!err)
-		err = account(file->locks, old.n, new.n);
-	if (err) {
-		free_ranges(&new);
-		return err;
-	}
-	err = change_host(file, &old, &new, start, end);
-	if (!err) {
-		err = change_flock(file, flock_of(&new));
-		if (err)
-			change_host(file, &new, &old, start, end);
-	}
-	if (err) {
-		account(file->locks, new.n, old.n);
-		free_ranges(&new);
-		return err;
-	}
-	free_ranges(&old);
-	file->range = new.range;
-	file->n = new.n;
-	return 0;
-}
-
 static int test(const struct p9_lock_file *file, struct p9_lock_op *op)
 {
-	const struct p9_lock_range *r = conflict(file, &op->range);
-	struct flock fl = {
-		.l_type = op->range.write && file->writable ? F_WRLCK : F_RDLCK,
-		.l_whence = SEEK_SET,
-		.l_start = op->range.start,
-		.l_len = op->range.end == P9_LOCK_END ? 0 : op->range.end - op->range.start + 1,
-	};
+	const struct owned *r = conflict(file, op);
+	struct flock fl =
+		host_flock(file, op->range.start, op->range.end, op->range.write ? WRITE : READ);
 
 	if (r) {
-		op->holder = *r;
-		op->holder.client = strdup(r->client);
-		return op->holder.client ? 0 : -ENOMEM;
+		op->held = r->at;
+		op->holder_proc = r->owner->proc;
+		op->holder_client = strdup(r->owner->client);
+		return op->holder_client ? 0 : -ENOMEM;
 	}
-	if (fcntl(file->fd, F_OFD_GETLK, &fl))
-		return errno == EOPNOTSUPP || errno == ENOSYS ? (op->free = true, 0) : -errno;
+	if (fcntl(file->fd, F_OFD_GETLK, &fl)) {
+		op->free = errno == EOPNOTSUPP || errno == ENOSYS;
+		return op->free ? 0 : -errno;
+	}
 	op->free = fl.l_type == F_UNLCK;
-	op->holder = (struct p9_lock_range){
-		.start = fl.l_start,
-		.end = fl.l_len ? fl.l_start + fl.l_len - 1 : P9_LOCK_END,
-		.write = fl.l_type == F_WRLCK,
-		.proc = fl.l_pid > 0 ? (uint32_t)fl.l_pid : 0, /* a description has no owner */
-	};
+	op->held.start = fl.l_start;
+	op->held.end = fl.l_len ? fl.l_start + fl.l_len - 1 : P9_LOCK_END;
+	op->held.write = fl.l_type == F_WRLCK;
+	op->holder_proc = fl.l_pid > 0 ? (uint32_t)fl.l_pid : 0; /* a description has no owner */
 	return 0;
 }
 
@@ -306,7 +366,7 @@ int p9_lock_call(struct p9_lock_op *op)
 	pthread_mutex_lock(&file->lock);
 	if (op->what == P9_LOCK_TEST)
 		err = test(file, op);
-	else if (op->what == P9_LOCK_TAKE && conflict(file, &op->range))
+	else if (op->what == P9_LOCK_TAKE && conflict(file, op))
 		err = -EAGAIN;
 	else
 		err = change(file, op);
@@ -430,7 +490,7 @@ void p9_lock_file_put(struct p9_session *session, struct p9_req *req, struct p9_
 	if (!file)
 		return;
 	pthread_mutex_lock(&locks->lock);
-	last = !--file->refs && !file->n;
+	last = !--file->refs && !file->all.n;
 	if (last)
 		p9_hash_del(&locks->files, &file->link);
 	pthread_mutex_unlock(&locks->lock);
@@ -439,7 +499,7 @@ void p9_lock_file_put(struct p9_session *session, struct p9_req *req, struct p9_
 	fs = p9_fs_find(&session->share->server->filesystems, file->fs->dev);
 	p9_close(req, fs, file->fd, false);
 	pthread_mutex_destroy(&file->lock);
-	free(file->range);
+	free(file->all.range);
 	free(file);
 }
 
@@ -448,7 +508,7 @@ void p9_lock_release_fid(struct p9_session *session, struct p9_req *req, const s
 	struct p9_lock_op op = {
 		.what = P9_LOCK_GIVE_FID,
 		.file = find_locked(&session->locks, fid->node),
-		.range = {.fid = fid, .end = P9_LOCK_END, .client = (char *)""},
+		.fid = fid,
 	};
 
 	if (!op.file)

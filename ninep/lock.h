@@ -2,11 +2,11 @@
 /*
  * Byte-range locks (Tlock, Tgetlock).
  *
- * The owner of a lock is (client_id, proc_id). A session keeps, for each file with locks, the ranges
- * of all owners, and on the host one open file description that has their union locked: so the
- * owners exclude each other here, and they, another session and the host's processes there. Where
- * somebody has a whole file, which is what flock(2) in a guest comes as, the description has the
- * host's flock(2) too, so that the two exclude each other as well.
+ * The owner of a lock is (client_id, proc_id). A session keeps, for each file with locks, the
+ * ranges of all owners, and on the host one open file description that has their union locked: so
+ * the owners exclude each other here, and they, another session and the host's processes there.
+ * Where somebody has a whole file, which is what flock(2) in a guest comes as, the description has
+ * the host's flock(2) too, so that the two exclude each other as well.
  */
 #ifndef NINEP_LOCK_H
 #define NINEP_LOCK_H
@@ -23,16 +23,14 @@ struct p9_req;
 struct p9_session;
 struct p9_lock_file;
 
-/* Offsets are the host's: the last byte that can be locked, and so "to the end, however it grows". */
-#define P9_LOCK_END INT64_MAX
+/* Offsets are the host's: the last byte that can be locked, and so "to the end, however it grows".
+ */
+#define P9_LOCK_END	   INT64_MAX
 #define P9_LOCK_CLIENT_MAX 255u
 
 struct p9_lock_range {
 	int64_t start, end; /* both included */
 	bool write;
-	const struct p9_fid *fid; /* through which it was taken; never looked into */
-	uint32_t proc;
-	char *client;
 };
 
 /* The files of a session with locks. */
@@ -49,18 +47,24 @@ void p9_locks_exit(struct p9_locks *locks);
 /* What is asked of a file's locks; the executor carries it out, as one step. */
 struct p9_lock_op {
 	enum {
-		P9_LOCK_TAKE,	 /* range, for its owner; replaces what the owner had there */
-		P9_LOCK_GIVE,	 /* range, of its owner */
-		P9_LOCK_GIVE_FID, /* whatever was taken through range.fid */
-		P9_LOCK_TEST,	 /* who stands in the way of range? */
+		P9_LOCK_TAKE,	  /* range, for the owner; replaces what the owner had there */
+		P9_LOCK_GIVE,	  /* range, of the owner */
+		P9_LOCK_GIVE_FID, /* whatever was taken through fid */
+		P9_LOCK_TEST,	  /* who stands in the way of range? */
 	} what;
 	struct p9_lock_file *file;
 	struct p9_lock_range range;
-	/* GIVE: whole files that were locked through range.fid are given back, whoever owns them */
+	const struct p9_fid *fid;
+	uint32_t proc; /* the owner: this and client */
+	const char *client;
+	/* GIVE: whole files that were locked through fid are given back, whoever owns them */
 	bool by_fid;
+
 	/* of TEST */
 	bool free;
-	struct p9_lock_range holder; /* its client is malloc'd, NULL: the host */
+	struct p9_lock_range held;
+	uint32_t holder_proc;
+	char *holder_client; /* malloc'd; NULL: the host */
 };
 
 /* Carries op out, here and now. -EAGAIN: somebody has it; -ENOLCK, -ENOMEM, or as fcntl(2). */

@@ -20,9 +20,11 @@ static uint64_t now_ms(void)
 }
 
 /* The bytes from start on, all of them if length is 0. */
-static int set_range(struct p9_lock_range *range, uint64_t start, uint64_t length)
+static int set_range(struct p9_lock_op *op, uint64_t start, uint64_t length)
 {
-	if (start > P9_LOCK_END || strlen(range->client) > P9_LOCK_CLIENT_MAX)
+	struct p9_lock_range *range = &op->range;
+
+	if (start > P9_LOCK_END || strlen(op->client) > P9_LOCK_CLIENT_MAX)
 		return -EINVAL;
 	range->start = (int64_t)start;
 	range->end = P9_LOCK_END;
@@ -80,11 +82,9 @@ int p9_t_lock(struct p9_req *req)
 	const char *client = p9_get_string(&req->in);
 	struct p9_lock_op op = {
 		.what = type == P9_LOCK_TYPE_UNLCK ? P9_LOCK_GIVE : P9_LOCK_TAKE,
-		.range = {
-			.write = type == P9_LOCK_TYPE_WRLCK,
-			.proc = proc,
-			.client = (char *)client,
-		},
+		.range.write = type == P9_LOCK_TYPE_WRLCK,
+		.proc = proc,
+		.client = client,
 	};
 	struct p9_fid *fid;
 	int err = p9_get_end(&req->in);
@@ -92,7 +92,7 @@ int p9_t_lock(struct p9_req *req)
 	if (!err && type > P9_LOCK_TYPE_UNLCK)
 		err = -EINVAL;
 	if (!err)
-		err = set_range(&op.range, start, length);
+		err = set_range(&op, start, length);
 	if (!err)
 		err = p9_fid_get(req, num, &fid);
 	if (err)
@@ -100,7 +100,7 @@ int p9_t_lock(struct p9_req *req)
 	err = fid->fd < 0 ? -EBADF : p9_lock_file_get(req, fid, &op.file);
 	if (err)
 		goto out;
-	op.range.fid = fid;
+	op.fid = fid;
 	op.by_fid = op.what == P9_LOCK_GIVE && (flags & P9_LOCK_FLAGS_BLOCK) && !start && !length;
 	err = carry_out(req, fid, &op, flags & P9_LOCK_FLAGS_BLOCK);
 	p9_lock_file_put(req->session, req, op.file);
@@ -128,20 +128,18 @@ int p9_t_getlock(struct p9_req *req)
 	const char *client = p9_get_string(&req->in);
 	struct p9_lock_op op = {
 		.what = P9_LOCK_TEST,
-		.range = {
-			.write = type == P9_LOCK_TYPE_WRLCK,
-			.proc = proc,
-			.client = (char *)client,
-		},
+		.range.write = type == P9_LOCK_TYPE_WRLCK,
+		.proc = proc,
+		.client = client,
 	};
-	const struct p9_lock_range *holder = &op.holder;
+	const struct p9_lock_range *held = &op.held;
 	struct p9_fid *fid;
 	int err = p9_get_end(&req->in);
 
 	if (!err && type > P9_LOCK_TYPE_WRLCK)
 		err = -EINVAL;
 	if (!err)
-		err = set_range(&op.range, start, length);
+		err = set_range(&op, start, length);
 	if (!err)
 		err = p9_fid_get(req, num, &fid);
 	if (err)
@@ -160,15 +158,14 @@ int p9_t_getlock(struct p9_req *req)
 		p9_put32(&req->out, proc);
 		p9_put_string(&req->out, client);
 	} else {
-		p9_put8(&req->out, holder->write ? P9_LOCK_TYPE_WRLCK : P9_LOCK_TYPE_RDLCK);
-		p9_put64(&req->out, (uint64_t)holder->start);
-		p9_put64(&req->out, holder->end == P9_LOCK_END
-					    ? 0
-					    : (uint64_t)(holder->end - holder->start + 1));
-		p9_put32(&req->out, holder->proc);
-		p9_put_string(&req->out, holder->client ?: "");
+		p9_put8(&req->out, held->write ? P9_LOCK_TYPE_WRLCK : P9_LOCK_TYPE_RDLCK);
+		p9_put64(&req->out, (uint64_t)held->start);
+		p9_put64(&req->out,
+			 held->end == P9_LOCK_END ? 0 : (uint64_t)(held->end - held->start) + 1);
+		p9_put32(&req->out, op.holder_proc);
+		p9_put_string(&req->out, op.holder_client ?: "");
 	}
-	free(op.holder.client);
+	free(op.holder_client);
 out:
 	p9_fid_put(req, fid);
 	return err;

@@ -16,7 +16,7 @@
  * another one when it is walked to. `..` is the remembered parent, "." the folder itself.
  */
 static int entry_qid(struct p9_req *req, struct p9_fid *fid, struct dirent64 *entry,
-		      struct p9_qid *qid)
+		     struct p9_qid *qid)
 {
 	struct p9_share *share = p9_req_share(req);
 	struct p9_node *node = fid->node;

@@ -55,7 +55,8 @@ static struct p9_fid *xattr_fid(struct p9_req *req, const struct p9_fid *fid,
 /*
  * size[4] Txattrwalk tag[2] fid[4] newfid[4] name[s]; Rxattrwalk size[8]
  *
- * newfid stands for the attribute, or for the list of all names if name is "", and is read by Tread.
+ * newfid stands for the attribute, or for the list of all names if name is "", and is read by
+ * Tread.
  */
 int p9_t_xattrwalk(struct p9_req *req)
 {
@@ -150,8 +151,8 @@ out:
  */
 static bool is_removal(const struct p9_xattr *xattr)
 {
-	return !xattr->size && ((xattr->flags & XATTR_REPLACE) ||
-				!strncmp(xattr->name, "system.posix_acl_", 17));
+	return !xattr->size &&
+	       ((xattr->flags & XATTR_REPLACE) || !strncmp(xattr->name, "system.posix_acl_", 17));
 }
 
 int p9_xattr_apply(struct p9_req *req, struct p9_fid *fid)

@@ -36,7 +36,7 @@ struct p9_node {
 
 	struct p9_node *parent; /* holds a reference; NULL: the share's root */
 	char *name;		/* in the parent; NULL: the share's root */
-	bool placed; /* in the table: as far as is known, it is where parent and name say */
+	bool placed;	     /* in the table: as far as is known, it is where parent and name say */
 	struct p9_link link; /* in the table */
 
 	struct p9_node *clock_next, *clock_prev; /* NULL: its descriptor must stay */
@@ -47,13 +47,13 @@ struct p9_node {
 
 /* A host folder. */
 struct p9_share {
-	unsigned int refs;	     /* guarded by the server's shares_lock */
-	struct p9_share *next;	     /* of the server's shares */
+	unsigned int refs;     /* guarded by the server's shares_lock */
+	struct p9_share *next; /* of the server's shares */
 	struct p9_server *server;
-	unsigned int flags;	     /* P9_SHARE_… */
+	unsigned int flags; /* P9_SHARE_… */
 	atomic_bool said_multidevs;
-	int handle_fd;		     /* the folder, for open_by_handle_at(2); -1: not allowed */
-	struct p9_node *root;	     /* its descriptor always stays */
+	int handle_fd;	      /* the folder, for open_by_handle_at(2); -1: not allowed */
+	struct p9_node *root; /* its descriptor always stays */
 
 	pthread_mutex_t lock;
 	struct p9_hash table; /* of placed nodes, by parent and name */

@@ -20,7 +20,8 @@
 /* What pins is while the descriptor is given up, far from any number of users. */
 #define GIVEN_UP (-(1 << 30))
 
-/* How far the hand goes for one descriptor: a few steps as a rule, more when there are no others. */
+/* How far the hand goes for one descriptor: a few steps as a rule, more when there are no others.
+ */
 #define STEPS	   64
 #define STEPS_HARD 4096
 #define MAKE_ROOM  32
@@ -132,8 +133,8 @@ static bool give_up(struct p9_req *req, struct p9_share *share, struct p9_node *
 		p9_clock_del(share, node);
 	} else if (node->clock_next && !node->handle) {
 		node->handle = handle;
-		node->btime = stx.stx_mask & STATX_BTIME ? stx.stx_btime
-							 : (struct statx_timestamp){0};
+		node->btime =
+			stx.stx_mask & STATX_BTIME ? stx.stx_btime : (struct statx_timestamp){0};
 		handle = NULL;
 	}
 	if (node->clock_next && atomic_compare_exchange_strong(&node->pins, &mine, GIVEN_UP)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 9P2000.L server, as a transport sees it. It knows no guest addresses: a request is an iovec of
- * T-message bytes and an iovec to put the reply in.
+ * The 9P2000.L server, as a transport sees it. It knows no guest addresses: a request is an iovec
+ * of T-message bytes and an iovec to put the reply in.
  *
  * Server: the executor, its ring and workers, the pools. Share: a host folder. Session: one
  * connection to a share with its fids. A server serves any number of sessions.
@@ -27,17 +27,17 @@ enum p9_executor {
 };
 
 /* Every limit of the server, in one place; see docs/run.md, "Limits". */
-#define P9_MSIZE_MAX	 (1024u * 1024u) /* bytes of one message, its payload included */
-#define P9_MSIZE_MIN	 4096u
-#define P9_MAX_REQS	 256 /* requests in flight, of one session */
-#define P9_MAX_FIDS	 2097152 /* fids of one session */
-#define P9_MAX_NODES	 4194304 /* files and folders that a share's fids refer to, or lie below */
-#define P9_T_MAX	 8192 /* bytes of a T-message without Twrite's payload */
-#define P9_MAX_IOV	 260 /* pieces of one request's buffer, T or R */
-#define P9_WORKERS	 4
-#define P9_MAX_XATTRS	 256  /* extended attributes under way, of one session; 64 KiB each at most */
-#define P9_MAX_LOCKS	 4096 /* byte ranges locked, of one session */
-#define P9_MAX_LOCK_WAITS 64  /* requests that wait for a lock, of one session */
+#define P9_MSIZE_MAX	  (1024u * 1024u) /* bytes of one message, its payload included */
+#define P9_MSIZE_MIN	  4096u
+#define P9_MAX_REQS	  256	  /* requests in flight, of one session */
+#define P9_MAX_FIDS	  2097152 /* fids of one session */
+#define P9_MAX_NODES	  4194304 /* files and folders that a share's fids refer to, or lie below */
+#define P9_T_MAX	  8192	  /* bytes of a T-message without Twrite's payload */
+#define P9_MAX_IOV	  260	  /* pieces of one request's buffer, T or R */
+#define P9_WORKERS	  4
+#define P9_MAX_XATTRS	  256 /* extended attributes under way, of one session; 64 KiB each at most */
+#define P9_MAX_LOCKS	  4096 /* byte ranges locked, of one session */
+#define P9_MAX_LOCK_WAITS 64   /* requests that wait for a lock, of one session */
 
 /*
  * Makes a server. All its descriptors are opened here; threads start with p9_server_start().
@@ -68,7 +68,7 @@ void p9_server_run(struct p9_server *server);
  * Opens a host folder as a share; flags are P9_SHARE_*. Negative errno: as open(2), -ENOTDIR.
  * The server must outlive it, sessions hold a reference.
  */
-#define P9_SHARE_RO		  1u /* every change is refused with EROFS */
+#define P9_SHARE_RO 1u /* every change is refused with EROFS */
 /* Several file systems below the folder: by default inode numbers are mapped to distinct ones. */
 #define P9_SHARE_FORBID_MULTIDEVS 2u /* the others are refused with ENODEV */
 #define P9_SHARE_WARN_MULTIDEVS	  4u /* inode numbers stay as they are, and may be the same */
@@ -97,8 +97,8 @@ typedef void (*p9_done)(void *opaque, size_t len);
 /*
  * Takes one request. The iovec arrays are copied; the memory they name must stay until done(). The
  * bytes of the T-message are read once (a Twrite's payload by the host's write itself).
- * Returns 0, or -EAGAIN if P9_MAX_REQS of this session are in flight (done() is not called then; try
- * again when a request has ended), or -EINVAL if an array has more than P9_MAX_IOV pieces.
+ * Returns 0, or -EAGAIN if P9_MAX_REQS of this session are in flight (done() is not called then;
+ * try again when a request has ended), or -EINVAL if an array has more than P9_MAX_IOV pieces.
  */
 int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque);

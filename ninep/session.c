@@ -88,8 +88,7 @@ bool p9_req_drop(struct p9_io *io)
 	struct p9_req *req = io->req;
 
 	/* A descriptor is closed, and what was locked through it freed, come what may. */
-	if (io->op == P9_IO_CLOSE ||
-	    (io->op == P9_IO_LOCK && io->lock->what == P9_LOCK_GIVE_FID))
+	if (io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && io->lock->what == P9_LOCK_GIVE_FID))
 		return false;
 	if (req->acted || !atomic_load(&req->flushed))
 		return false;

@@ -74,7 +74,7 @@ struct p9_session {
 	struct p9_locks locks;
 	atomic_uint lock_waits; /* requests that wait for a lock */
 	atomic_uint xattrs;	/* attributes under way */
-	atomic_uint msize; /* 0: there was no Tversion yet */
+	atomic_uint msize;	/* 0: there was no Tversion yet */
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle;

@@ -217,17 +217,28 @@ static inline int p9c_result(struct p9c *c)
 static inline int p9c_wait(struct p9c *c)
 {
 	struct pollfd fd = {.fd = c->pump, .events = POLLIN};
+	struct timespec until;
 
-	if (c->pump >= 0) {
-		while (!p9c_is_done(c)) {
-			/* Not for ever: another thread may be the one that ends it. */
-			poll(&fd, 1, 5);
-			p9_server_run(c->server);
-		}
-	}
 	pthread_mutex_lock(&c->lock);
-	while (!c->done)
-		pthread_cond_wait(&c->cond, &c->lock);
+	while (!c->done) {
+		if (c->pump < 0) {
+			pthread_cond_wait(&c->cond, &c->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&c->lock);
+		if (poll(&fd, 1, 0) > 0)
+			p9_server_run(c->server);
+		pthread_mutex_lock(&c->lock);
+		/* Another thread may be the one that ends it, and the ring may have more to do. */
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 100000;
+		if (until.tv_nsec >= 1000000000l) {
+			until.tv_nsec -= 1000000000l;
+			until.tv_sec++;
+		}
+		if (!c->done)
+			pthread_cond_timedwait(&c->cond, &c->lock, &until);
+	}
 	pthread_mutex_unlock(&c->lock);
 	return p9c_result(c);
 }
