@@ -5,20 +5,22 @@
  */
 #include "kselftest_harness.h"
 
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "tests/unit/p9client.h"
 
-#define LIMIT 160 /* of the process; half of it are the nodes' */
-#define CROWD 400u /* files that push out the descriptors of all others */
+#define LIMIT	  160  /* of the process; half of it are the nodes' */
+#define CROWD	  400u /* files that push out the descriptors of all others */
 #define CROWD_FID 100000u
 
 FIXTURE(few)
 {
 	struct p9c_world w;
 	struct p9c *c;
-	bool skipped;
+	bool skipped, mounts;
 };
 
 FIXTURE_VARIANT(few)
@@ -45,6 +47,9 @@ FIXTURE_SETUP(few)
 		SKIP(return, "needs root");
 	if (!variant->root && !geteuid())
 		ASSERT_EQ(0, setresuid(65534, 65534, 65534));
+	/* Before the share is opened: what is mounted later is to be seen in it. */
+	self->mounts = variant->root && !unshare(CLONE_NEWNS) &&
+		       !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	ASSERT_EQ(0, p9c_world_open(&self->w, variant->executor, false, 0));
 	self->c = self->w.c;
@@ -316,12 +321,55 @@ TEST_F(few, make_room_for_open_files)
 	EXPECT_LT((LIMIT - 40) / 2, n);
 	EXPECT_EQ(0, p9c_clunk(c, CROWD_FID));
 	EXPECT_EQ(0, p9c_lopen(c, CROWD_FID + n - 1, O_RDONLY)); /* there is room again */
-	/* And all goes on when they are closed. */
+	/* One file may be open many times; what it has besides are nodes' that can go. */
 	for (unsigned int i = 1; i < CROWD; i++)
+		ASSERT_EQ(0, p9c_clunk(c, CROWD_FID + i));
+	for (unsigned int i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "crowd/%u", i);
+		ASSERT_EQ(0, p9c_walk(c, 0, CROWD_FID + i, name));
+	}
+	for (n = 1, err = 0; n < CROWD && !err; n++)
+		err = p9c_walk(c, 0, n, "f") ?: p9c_lopen(c, n, O_RDONLY);
+	EXPECT_EQ(-EMFILE, err);
+	EXPECT_LT(LIMIT - 40, n);
+	for (unsigned int i = 1; i < n; i++)
+		p9c_clunk(c, i);
+	/* And all goes on when they are closed. */
+	for (unsigned int i = 0; i < CROWD; i++)
 		ASSERT_EQ(0, p9c_clunk(c, CROWD_FID + i));
 	ASSERT_EQ(0, crowd(c));
 	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
 	EXPECT_EQ(0, content(c, 1, "hello"));
+}
+
+/* An overlay has no handles: device, inode and time of birth must do. */
+TEST_F(few, without_handles)
+{
+	struct p9c *c = self->c;
+	char options[2000];
+	struct p9c_attr a;
+
+	if (!self->mounts)
+		SKIP(return, "needs root");
+	for (int i = 0; i < 4; i++) {
+		static const char *const name[] = {"../lower", "../upper", "../work", "o"};
+
+		ASSERT_EQ(0, mkdir(p9c_path(&self->w, name[i]), 0755));
+	}
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s",
+		 p9c_path(&self->w, "../lower"), p9c_path(&self->w, "../upper"),
+		 p9c_path(&self->w, "../work"));
+	if (mount("overlay", p9c_path(&self->w, "o"), "overlay", 0, options))
+		SKIP(return, "no overlay file system");
+	ASSERT_EQ(0, p9c_host_file(&self->w, "o/f", "first"));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "o/f"));
+	ASSERT_EQ(0, crowd(c));
+	EXPECT_EQ(0, content(c, 1, "first"));
+	ASSERT_EQ(0, crowd(c));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "o/g", "second"));
+	ASSERT_EQ(0, rename(p9c_path(&self->w, "o/g"), p9c_path(&self->w, "o/f")));
+	EXPECT_EQ(-ESTALE, p9c_getattr(c, 1, &a));
+	umount2(p9c_path(&self->w, "o"), MNT_DETACH);
 }
 
 /* Several threads use the same few files, while others push these out. */

@@ -139,6 +139,11 @@ TEST_F(locks, the_host_excludes_the_guest)
 	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 1, RD, 0, 0, 0, 10));
 	/* It got nothing of it, not even what comes before. */
 	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 0));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 2, RD, 0, 2, 1, 11)); /* so that it goes by pieces */
+	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 1, RD, 0, 0, 0, 10));
+	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 2));
+	EXPECT_TRUE(host_free(self->host, F_WRLCK, 3, 0));
+	EXPECT_FALSE(host_free(self->host, F_WRLCK, 2, 1));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 2, WR, 0, 0, 5, 11));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 7, 0, 10));
 	EXPECT_EQ(-EAGAIN, host_set(self->host, F_WRLCK, 7, 1));
@@ -455,6 +460,39 @@ TEST_F(locks, waiting_can_be_flushed)
 	p9c_pump(&self->w, 60);
 	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 0));
 	p9c_free(d);
+}
+
+static void *submit(void *arg)
+{
+	p9c_submit(arg);
+	return NULL;
+}
+
+/* A request that is dropped before it began may be the last to hold a fid; its locks go all the
+ * same. */
+TEST_F(locks, end_with_a_dropped_request)
+{
+	struct p9c *c = self->c, *d = another(&self->w, 7), *flush = another(&self->w, 8);
+	pthread_t thread;
+
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
+	/* On other threads, so that nobody does the ring's work. */
+	p9c_build(d, P9_TGETATTR, "dq", 1, (uint64_t)0x7ff);
+	pthread_create(&thread, NULL, submit, d);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(variant->executor == P9_EXEC_RING, !p9c_is_done(d));
+	p9c_build(c, P9_TCLUNK, "d", 1);
+	pthread_create(&thread, NULL, submit, c);
+	pthread_join(thread, NULL);
+	p9c_build(flush, P9_TFLUSH, "w", 7);
+	pthread_create(&thread, NULL, submit, flush);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, p9c_wait(c));
+	EXPECT_EQ(0, p9c_wait(flush));
+	EXPECT_EQ(variant->executor == P9_EXEC_RING ? P9C_DROPPED : 0, p9c_wait(d));
+	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 0));
+	p9c_free(d);
+	p9c_free(flush);
 }
 
 TEST_F(locks, waiting_ends_with_the_session)
