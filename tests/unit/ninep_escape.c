@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
+#include <sys/xattr.h>
 
 #include "tests/unit/p9client.h"
 
@@ -314,6 +315,66 @@ TEST_F(share, acts_as_the_fids_user)
 	EXPECT_EQ(0, setfsgid(-1));
 }
 
+/* As on a local disk: a write, truncation or new owner takes a program's special rights away. */
+TEST_F(share, set_id_bits_are_cleared)
+{
+	/* version 2, effective; permitted: CAP_NET_RAW */
+	static const uint32_t caps[5] = {0x02000001, 1 << 13};
+	struct p9c *c = self->c;
+	struct p9c_attr a, set = {.mode = 06777, .uid = USER, .gid = GROUP};
+	const char *path = p9c_path(&self->w, "f");
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "hello"));
+	ASSERT_EQ(0, p9c_attach(c, 100, "", USER));
+	ASSERT_EQ(0, p9c_walk(c, 100, 1, "f"));
+	ASSERT_EQ(0, chmod(path, 06777));
+	ASSERT_EQ(0, p9c_lopen(c, 1, O_RDWR));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
+	EXPECT_EQ(0106777, a.mode);
+	EXPECT_EQ(1, p9c_write(c, 1, 0, "x", 1));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
+	EXPECT_EQ(0100777, a.mode);
+	ASSERT_EQ(0, chmod(path, 06777));
+	EXPECT_EQ(0, p9c_setattr(c, 1, &set, P9_SET_SIZE));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
+	EXPECT_EQ(0100777, a.mode);
+	ASSERT_EQ(0, chmod(path, 06777));
+	ASSERT_EQ(0, p9c_walk(c, 100, 2, "f"));
+	ASSERT_EQ(0, p9c_lopen(c, 2, O_RDWR | P9_OPEN_TRUNC));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
+	EXPECT_EQ(0100777, a.mode);
+	/* Root may leave them, but for a change of owner; and set them again at once. */
+	ASSERT_EQ(0, chmod(path, 06777));
+	ASSERT_EQ(0, p9c_walk(c, 0, 3, "f"));
+	ASSERT_EQ(0, p9c_lopen(c, 3, O_RDWR));
+	EXPECT_EQ(1, p9c_write(c, 3, 0, "x", 1));
+	ASSERT_EQ(0, p9c_getattr(c, 3, &a));
+	EXPECT_EQ(0106777, a.mode);
+	EXPECT_EQ(0, p9c_setattr(c, 3, &set, P9_SET_UID | P9_SET_GID));
+	ASSERT_EQ(0, p9c_getattr(c, 3, &a));
+	EXPECT_EQ(0100777, a.mode);
+	EXPECT_EQ(0, p9c_setattr(c, 3, &set, P9_SET_UID | P9_SET_MODE));
+	ASSERT_EQ(0, p9c_getattr(c, 3, &a));
+	EXPECT_EQ(0106777, a.mode);
+	/* A folder's stay. */
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "d"), 0755));
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, "d"), 02755));
+	ASSERT_EQ(0, p9c_walk(c, 0, 4, "d"));
+	EXPECT_EQ(0, p9c_setattr(c, 4, &set, P9_SET_UID));
+	ASSERT_EQ(0, p9c_getattr(c, 4, &a));
+	EXPECT_EQ(042755, a.mode);
+	/* A file's capabilities go whoever writes. */
+	if (setxattr(path, "security.capability", caps, sizeof(caps), 0))
+		SKIP(return, "no file capabilities here");
+	EXPECT_EQ(1, p9c_write(c, 3, 0, "x", 1));
+	EXPECT_EQ(-1, getxattr(path, "security.capability", NULL, 0));
+	ASSERT_EQ(0, setxattr(path, "security.capability", caps, sizeof(caps), 0));
+	EXPECT_EQ(0, p9c_setattr(c, 3, &set, P9_SET_UID));
+	EXPECT_EQ(-1, getxattr(path, "security.capability", NULL, 0));
+}
+
 TEST_F(share, an_ordinary_user_is_himself)
 {
 	struct p9c *c = self->c;
@@ -364,6 +425,48 @@ FIXTURE_TEARDOWN(mounts)
 		EXPECT_EQ(0, p9c_world_close(&self->w));
 }
 
+static void count_words(void *arg, const char *sentence)
+{
+	*(int *)arg += strstr(sentence, "multidevs=") != NULL;
+}
+
+/* The same two, with multidevs=forbid and =warn. */
+static void check_multidevs(struct __test_metadata *_metadata, FIXTURE_DATA(mounts) * self)
+{
+	static const unsigned int flags[] = {P9_SHARE_FORBID_MULTIDEVS, P9_SHARE_WARN_MULTIDEVS};
+	struct p9c_attr a, b;
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		struct p9c *c = p9c_new(self->w.server, NULL, false);
+		struct p9_share *share;
+		int said = 0, err = i ? 0 : -ENODEV;
+
+		p9_server_on_say(self->w.server, count_words, &said);
+		ASSERT_EQ(0,
+			  p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), flags[i]));
+		ASSERT_EQ(0, p9_session_new(&c->session, share));
+		ASSERT_EQ(0, p9c_version(c, 65536));
+		ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));
+		EXPECT_EQ(0, said);
+		EXPECT_EQ(err, p9c_walk(c, 0, 1, "m"));
+		EXPECT_EQ(err, p9c_walk(c, 0, 2, "n"));
+		EXPECT_EQ(err, p9c_walk(c, 0, 3, "m/f"));
+		EXPECT_EQ(1, said); /* not again and again */
+		if (i) {
+			ASSERT_EQ(0, p9c_getattr(c, 1, &a));
+			ASSERT_EQ(0, p9c_getattr(c, 2, &b));
+			ASSERT_EQ(0, stat(p9c_path(&self->w, "n"), &st));
+			EXPECT_EQ(st.st_ino, b.qid.path);
+			EXPECT_EQ(a.qid.path, b.qid.path);
+		}
+		p9_session_free(c->session);
+		p9_share_put(share);
+		p9c_free(c);
+	}
+	p9_server_on_say(self->w.server, NULL, NULL);
+}
+
 TEST_F(mounts, are_told_apart)
 {
 	struct p9c *c = self->w.c;
@@ -390,6 +493,7 @@ TEST_F(mounts, are_told_apart)
 	EXPECT_EQ(-EXDEV, p9c_call(c, P9_TLINK, "dds", 2, 4, "f"));
 	EXPECT_EQ(-EBUSY, p9c_call(c, P9_TUNLINKAT, "dsd", 0, "m", 0x200));
 	ASSERT_EQ(0, p9c_walk(c, 1, 5, "../n/.."));
+	check_multidevs(_metadata, self);
 	umount2(p9c_path(&self->w, "m"), MNT_DETACH);
 	umount2(p9c_path(&self->w, "n"), MNT_DETACH);
 }
