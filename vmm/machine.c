@@ -207,8 +207,7 @@ static int add_share(struct machine *m, const struct machine_share *config, stru
 	struct machine_slot *slot = &m->share[m->nshares++];
 	int err;
 
-	err = p9_share_open(&slot->share, m->server, config->path,
-			    config->ro ? P9_SHARE_RO : 0);
+	err = p9_share_open(&slot->share, m->server, config->path, config->flags);
 	if (err == -ENOENT)
 		return why_fail(why, err, "the folder %s to share is not there: make it first",
 				config->path);
@@ -264,8 +263,10 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	m->devices_ready = true;
 
 	err = make_server(m, config->executor, why);
-	if (!err)
-		err = add_shares(m, config, why);
+	if (err)
+		return err;
+	p9_server_on_say(m->server, config->say, config->arg);
+	err = add_shares(m, config, why);
 	if (err)
 		return err;
 	/* The console comes first, so that the guest's init can speak before anything else. */

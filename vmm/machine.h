@@ -17,7 +17,7 @@
 struct machine_share {
 	const char *path; /* folder on the host */
 	const char *tag;
-	bool ro;
+	unsigned int flags; /* P9_SHARE_… */
 };
 
 struct machine_config {
@@ -31,6 +31,7 @@ struct machine_config {
 	void *arg;
 	void (*serial_output)(void *arg, uint8_t byte); /* a vCPU's thread */
 	void (*ended)(void *arg);			/* any thread, once */
+	void (*say)(void *arg, const char *sentence);	/* any thread; see p9_server_on_say() */
 	/* The console port; see virtio/console.h. */
 	void (*port_wake)(void *arg);
 	void (*port_input)(void *arg, const void *data, size_t len);

@@ -188,6 +188,14 @@ static int add_words(char **append, const char *words, struct why *why)
 static int share_option(struct share_options *share, const char *word, struct why *why)
 {
 	static const char *const caches[] = { "none", "readahead", "mmap", "loose", "fscache" };
+	static const struct {
+		const char *word;
+		unsigned int flag;
+	} multidevs[] = {
+		{ "remap", 0 },
+		{ "forbid", P9_SHARE_FORBID_MULTIDEVS },
+		{ "warn", P9_SHARE_WARN_MULTIDEVS },
+	};
 	const char *value = strchr(word, '=');
 
 	if (!strcmp(word, "ro") || !strcmp(word, "rw")) {
@@ -214,6 +222,16 @@ static int share_option(struct share_options *share, const char *word, struct wh
 		share->msize = (uint32_t)n;
 		return 0;
 	}
+	if (value && !strncmp(word, "multidevs=", 10)) {
+		for (size_t i = 0; i < sizeof(multidevs) / sizeof(multidevs[0]); i++) {
+			if (strcmp(value + 1, multidevs[i].word) != 0)
+				continue;
+			share->multidevs = multidevs[i].flag;
+			return 0;
+		}
+		return why_fail(why, -EINVAL,
+				"--share: multidevs=%s is none of remap, forbid and warn", value + 1);
+	}
 	if (value && !strncmp(word, "tag=", 4)) {
 		if (!value[1] || strlen(value + 1) > 31 || strpbrk(value + 1, " \t/"))
 			return why_fail(why, -EINVAL,
@@ -222,8 +240,8 @@ static int share_option(struct share_options *share, const char *word, struct wh
 		return set_string(&share->tag, value + 1, why);
 	}
 	return why_fail(why, -EINVAL,
-			"--share: unknown option '%s': there are ro, rw, cache=, msize= and tag= (a comma "
-			"in a path is written twice)",
+			"--share: unknown option '%s': there are ro, rw, cache=, msize=, "
+			"multidevs= and tag= (a comma in a path is written twice)",
 			word);
 }
 

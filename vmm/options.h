@@ -19,6 +19,7 @@ struct share_options {
 	char *tag;   /* 9P mount tag; NULL: made up */
 	char *cache; /* as in mount(8)'s cache= for 9p */
 	uint32_t msize;
+	unsigned int multidevs; /* P9_SHARE_…_MULTIDEVS; 0: remap */
 	bool ro;
 };
 

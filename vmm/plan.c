@@ -95,7 +95,7 @@ static int add_share(struct plan *plan, unsigned int i, struct why *why)
 	struct guest_mount *mount = &plan->mount[i];
 
 	share->path = plan->folder[i];
-	share->ro = opt->ro;
+	share->flags = opt->multidevs | (opt->ro ? P9_SHARE_RO : 0);
 	share->tag = opt->tag ? opt->tag : keep(plan, "share%u", i);
 
 	if (opt->guest) {
@@ -228,7 +228,7 @@ static int choose_root(struct plan *plan, struct why *why)
 	if (!share->path)
 		return no_memory(why);
 	share->tag = ROOT_TAG;
-	share->ro = true;
+	share->flags = P9_SHARE_RO;
 	/* Nothing changes below the overlay, so everything may be cached. */
 	plan->root = (struct guest_mount){
 		.source = ROOT_TAG,

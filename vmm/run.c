@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -59,7 +58,8 @@ static const char usage_text[] =
 	"Boots a Linux guest that shares folders of this machine, and runs COMMAND (else\n"
 	"a shell) in the first of them. Its exit status is ninepin's.\n"
 	"  --share HOST[:GUEST][:ro][,OPT…]   again for more; OPT: ro, tag=TAG,\n"
-	"                  msize=BYTES, cache=none|readahead|mmap|loose|fscache (mmap)\n"
+	"                  msize=BYTES, cache=none|readahead|mmap|loose|fscache (mmap),\n"
+	"                  multidevs=remap|forbid|warn (remap)\n"
 	"  --root DIR|busybox   the guest's root, read-only below a tmpfs (/, the host's)\n"
 	"  --kernel FILE|TREE   bzImage, vmlinux or a build tree (the running kernel)\n"
 	"  --modules DIR        its /lib/modules/VERSION, if not found by itself\n"
@@ -457,6 +457,12 @@ static int open_log(struct run *run, struct why *why)
 	return 0;
 }
 
+static void on_say(void *arg, const char *sentence)
+{
+	(void)arg;
+	fprintf(stderr, "ninepin: %s\n", sentence);
+}
+
 static int make_machine(struct run *run, struct why *why)
 {
 	struct machine_config config = {
@@ -469,18 +475,13 @@ static int make_machine(struct run *run, struct why *why)
 		.arg = run,
 		.serial_output = on_serial,
 		.ended = on_output,
+		.say = on_say,
 		.port_wake = on_output,
 		.port_input = on_port_input,
 		.port_output = on_port_output,
 	};
-	struct rlimit files;
 	int err, fd;
 
-	/* Each file that the guest knows is a descriptor here. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	run->machine_made = true;
 	err = machine_new(&run->machine, &config, why);
 	if (err)

@@ -176,7 +176,7 @@ TEST_F(share, plain)
 
 TEST_F(share, all)
 {
-	ASSERT_EQ(share_options_parse(&self->s, "src:/in/guest:ro,cache=none,msize=65536,tag=code",
+	ASSERT_EQ(share_options_parse(&self->s, "src:/in/guest:ro,cache=none,msize=65536,tag=code,multidevs=warn",
 				      &self->why),
 		  0);
 	EXPECT_STREQ(self->s.host, "src");
@@ -184,6 +184,7 @@ TEST_F(share, all)
 	EXPECT_STREQ(self->s.cache, "none");
 	EXPECT_STREQ(self->s.tag, "code");
 	EXPECT_EQ(self->s.msize, 65536);
+	EXPECT_EQ(self->s.multidevs, P9_SHARE_WARN_MULTIDEVS);
 	EXPECT_TRUE(self->s.ro);
 }
 
@@ -223,7 +224,7 @@ TEST_F(share, bad)
 {
 	static const char *const bad[] = {
 		"src:guest",	   "",		  "src,cache=fast", "src,msize=100", "src,msize=2000000",
-		"src,msize=64k",   "src,tag=",	  "src,tag=a b",    "src,nosuch",    "src,nosuch=1",
+		"src,msize=64k",   "src,tag=",	  "src,tag=a b",    "src,multidevs=x", "src,nosuch",  "src,nosuch=1",
 		"src,,ro,nosuch=", "src,writeback", "src:/", "src://",
 	};
 

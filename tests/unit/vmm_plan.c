@@ -67,9 +67,9 @@ TEST_F(plan, host_root_keeps_the_place)
 	/* The root is the first device, read-only; the share follows. */
 	ASSERT_EQ(self->plan.nshares, 2);
 	EXPECT_STREQ(self->plan.share[0].path, "/");
-	EXPECT_TRUE(self->plan.share[0].ro);
+	EXPECT_EQ(self->plan.share[0].flags, P9_SHARE_RO);
 	EXPECT_STREQ(self->plan.share[1].path, self->src);
-	EXPECT_FALSE(self->plan.share[1].ro);
+	EXPECT_EQ(self->plan.share[1].flags, 0);
 	EXPECT_TRUE(self->plan.guest.overlay);
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, self->src);
 	EXPECT_STREQ(self->plan.guest.cwd, self->src);
@@ -90,7 +90,7 @@ TEST_F(plan, place_and_options_as_asked)
 {
 	ASSERT_EQ(MAKE("--share", "src:/work:ro,cache=none,msize=8192"), 0);
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/work");
-	EXPECT_TRUE(self->plan.share[1].ro);
+	EXPECT_EQ(self->plan.share[1].flags, P9_SHARE_RO);
 	EXPECT_STREQ(self->plan.guest.mounts[0].options,
 		     "trans=virtio,version=9p2000.L,cache=none,msize=8192,ro");
 }
