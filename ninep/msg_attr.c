@@ -97,6 +97,20 @@ static struct timespec time_to_set(uint32_t valid, uint32_t bit, uint32_t set_bi
 	return (struct timespec){.tv_sec = (time_t)sec, .tv_nsec = (long)nsec};
 }
 
+/* Nothing moves ctime alone but to set what is there already; a chown would clear set-user-id. */
+static int touch_ctime(struct p9_req *req, const struct p9_node *node)
+{
+	struct timespec times[2] = {{0}, {.tv_nsec = UTIME_OMIT}};
+	struct statx stx;
+	int err = p9_statx(req, node->fs, node->fd, "", &stx);
+
+	if (err)
+		return err;
+	times[0].tv_sec = stx.stx_atime.tv_sec;
+	times[0].tv_nsec = stx.stx_atime.tv_nsec;
+	return p9_utimes(req, node->fs, node->fd, times);
+}
+
 /*
  * size[4] Tsetattr tag[2] fid[4] valid[4] mode[4] uid[4] gid[4] size[8] atime[16] mtime[16];
  * Rsetattr
@@ -126,8 +140,7 @@ int p9_t_setattr(struct p9_req *req)
 		return err;
 	node = fid->node;
 
-	/* Nothing but ctime is set by a change of owner to nobody else. */
-	if ((valid & (P9_SET_UID | P9_SET_GID)) || valid == P9_SET_CTIME) {
+	if (valid & (P9_SET_UID | P9_SET_GID)) {
 		err = p9_chown(req, node->fs, node->fd, valid & P9_SET_UID ? uid : (uid_t)-1,
 			       valid & P9_SET_GID ? gid : (gid_t)-1);
 		if (err)
@@ -152,6 +165,8 @@ int p9_t_setattr(struct p9_req *req)
 		};
 
 		err = p9_utimes(req, node->fs, node->fd, times);
+	} else if (valid == P9_SET_CTIME) {
+		err = touch_ctime(req, node);
 	}
 out:
 	p9_fid_put(req, fid);

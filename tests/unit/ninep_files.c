@@ -99,7 +99,7 @@ TEST_F(p9, qid_version_changes_with_the_file)
 TEST_F(p9, setattr)
 {
 	struct p9c *c = self->c;
-	struct p9c_attr a, set = {.mode = 0100600, .size = 3, .uid = getuid(), .gid = getgid()};
+	struct p9c_attr a, b, set = {.mode = 0100600, .size = 3, .uid = getuid(), .gid = getgid()};
 	struct timespec now;
 
 	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "hello"));
@@ -135,6 +135,13 @@ TEST_F(p9, setattr)
 	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
 	EXPECT_EQ(0104755, a.mode);
 	EXPECT_EQ(1100000000, a.mtime[0]);
+	/* Nothing but ctime: it moves on, and all else stays. */
+	usleep(20000);
+	ASSERT_EQ(0, p9c_setattr(c, 1, &set, P9_SET_CTIME));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &b));
+	EXPECT_TRUE(a.ctime[0] != b.ctime[0] || a.ctime[1] != b.ctime[1]);
+	EXPECT_EQ(a.mode, b.mode);
+	EXPECT_EQ(a.mtime[0], b.mtime[0]);
 	/* bad ones */
 	EXPECT_EQ(-EBADF, p9c_setattr(c, 9, &set, P9_SET_MODE));
 	set.mtime[1] = 1000000000;

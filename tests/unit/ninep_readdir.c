@@ -268,4 +268,55 @@ TEST_F(dir, refused)
 	EXPECT_EQ(-EINVAL, list(c, 3, UINT64_MAX, 1000, some, N));
 }
 
+/* Many entries, of which some are made and some removed while they are listed. */
+TEST_F(dir, a_hundred_thousand)
+{
+	enum { MANY = 100000 };
+	static bool seen[MANY], removed[MANY];
+	static struct entry piece[1000];
+	struct p9c *c = self->c;
+	uint64_t off = 0;
+	char name[64];
+	int n, failed = 0, twice = 0, missing = 0, rounds = 0;
+
+	if (variant->crumbs)
+		return;
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "many"), 0755));
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "many/%06d", i);
+		/* Few inodes for many names; a file has not room for more than 65000. */
+		if (i % 50000 == 0
+			    ? p9c_host_file(&self->w, name, "x")
+			    : link(p9c_path(&self->w, i < 50000 ? "many/000000" : "many/050000"),
+				   p9c_path(&self->w, name)))
+			failed++;
+	}
+	ASSERT_EQ(0, failed);
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "many"));
+	ASSERT_EQ(0, p9c_lopen(c, 1, O_RDONLY | P9_OPEN_DIRECTORY));
+	while ((n = list(c, 1, off, 20000, piece, 1000)) > 0) {
+		for (int i = 0; i < n; i++) {
+			unsigned int number = (unsigned int)strtoul(piece[i].name, NULL, 10);
+
+			if (strlen(piece[i].name) != 6 || number >= MANY)
+				continue;
+			twice += seen[number];
+			seen[number] = true;
+		}
+		off = piece[n - 1].off;
+		rounds++;
+		removed[rounds * 97 % MANY] = true;
+		snprintf(name, sizeof(name), "many/%06d", rounds * 97 % MANY);
+		ASSERT_EQ(0, unlink(p9c_path(&self->w, name)));
+		snprintf(name, sizeof(name), "many/a-new-one-%d", rounds);
+		ASSERT_EQ(0, p9c_host_file(&self->w, name, "x"));
+	}
+	ASSERT_EQ(0, n);
+	for (int i = 0; i < MANY; i++)
+		missing += !seen[i] && !removed[i];
+	/* What was there from the beginning to the end came once; what was not, at most once. */
+	EXPECT_EQ(0, twice);
+	EXPECT_EQ(0, missing);
+}
+
 TEST_HARNESS_MAIN
