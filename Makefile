@@ -165,6 +165,7 @@ LONG_TESTS = $(wildcard tests/guest/long_*.sh)
 TESTS = $(UNIT_TESTS) tests/make-run.sh $(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
 
 .PHONY: test test-long
+test-long: export NINEPIN_LONG = 1
 test-long: TESTS += $(LONG_TESTS)
 test test-long: $(UNIT_TESTS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) | packages-host
 	@tests/run-tests $(BUILD) $(TESTS)

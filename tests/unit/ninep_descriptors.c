@@ -430,4 +430,60 @@ TEST_F(few, several_threads)
 	}
 }
 
+FIXTURE(many)
+{
+	int unused;
+};
+
+FIXTURE_SETUP(many)
+{
+}
+
+FIXTURE_TEARDOWN(many)
+{
+}
+
+/*
+ * As a guest that keeps all it has seen (cache=loose): a million files, with as many descriptors as
+ * a shell gives a process by default. Takes minutes: make test-long.
+ */
+TEST_F_TIMEOUT(many, a_million_files, 1500)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	enum { DIRS = 50, FILES = 1000 }; /* slow, and hungry */
+#else
+	enum { DIRS = 1000, FILES = 1000 };
+#endif
+	struct rlimit limit = {1024, 1024};
+	struct p9c_world w = {0};
+	struct p9c_attr a;
+	char name[64];
+	uint32_t bad = 0;
+
+	if (!getenv("NINEPIN_LONG"))
+		SKIP(return, "takes minutes: make test-long");
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, p9c_world_open(&w, P9_EXEC_AUTO, false, 0));
+	for (uint32_t d = 0; d < DIRS; d++) {
+		snprintf(name, sizeof(name), "%u", d);
+		ASSERT_EQ(0, mkdir(p9c_path(&w, name), 0755));
+		for (uint32_t f = 0; f < FILES; f++) {
+			snprintf(name, sizeof(name), "%u/%u", d, f);
+			bad += mknod(p9c_path(&w, name), S_IFREG | (f & 0777), 0) != 0;
+		}
+	}
+	ASSERT_EQ(0, bad);
+	for (uint32_t i = 0; i < DIRS * FILES; i++) {
+		snprintf(name, sizeof(name), "%u/%u", i / FILES, i % FILES);
+		bad += p9c_walk(w.c, 0, 1 + i, name) != 0;
+	}
+	EXPECT_EQ(0, bad);
+	EXPECT_GT(1024, p9c_count_fds());
+	/* Every one of them still is what it was. */
+	for (uint32_t i = 0; i < DIRS * FILES; i++)
+		bad += p9c_getattr(w.c, 1 + i, &a) || (a.mode & 0777) != (i % FILES & 0777);
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, p9c_world_close(&w));
+}
+
 TEST_HARNESS_MAIN
