@@ -38,6 +38,7 @@ enum p9_executor {
 #define P9_MAX_XATTRS	  256 /* extended attributes under way, of one session; 64 KiB each at most */
 #define P9_MAX_LOCKS	  4096 /* byte ranges locked, of one session */
 #define P9_MAX_LOCK_WAITS 64   /* requests that wait for a lock, of one session */
+#define P9_STREAM_BYTES	  (8u * 1024 * 1024) /* messages and replies of one stream connection */
 
 /*
  * Makes a server. All its descriptors are opened here; threads start with p9_server_start().

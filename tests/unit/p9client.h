@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A 9P client for tests: builds T-messages, hands them to p9_submit() in one piece or in crumbs,
- * waits, and takes R-messages apart. One call at a time for each struct p9c; any number of those.
+ * A 9P client for tests: builds T-messages, hands them to p9_submit() in one piece or in crumbs, or
+ * sends them over a socket, waits, and takes R-messages apart. One call at a time for each struct
+ * p9c; any number of those.
  */
 #ifndef TESTS_P9CLIENT_H
 #define TESTS_P9CLIENT_H
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +40,9 @@ struct p9c {
 	int pump; /* p9_server_fd() if the caller is the ring's thread, else -1 */
 	struct p9_server *server;
 	bool crumbs; /* iovecs of one byte each, as many as fit */
+	int sock;    /* a connection, used in place of all the above; else -1 */
+	void (*work)(void *arg); /* does the server's work, if this thread is also its */
+	void *arg;
 	uint16_t tag;
 	unsigned int order; /* which of all replies this one was */
 	size_t room;	    /* bytes offered for the reply */
@@ -65,6 +70,22 @@ static inline struct p9c *p9c_new(struct p9_server *server, struct p9_session *s
 	c->session = session;
 	c->pump = p9_server_fd(server);
 	c->crumbs = crumbs;
+	c->sock = -1;
+	c->room = sizeof(c->r);
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->cond, NULL);
+	return c;
+}
+
+/* Of a connected socket, which stays the caller's. work(arg) is called while it waits; or NULL. */
+static inline struct p9c *p9c_connect(int sock, void (*work)(void *arg), void *arg)
+{
+	struct p9c *c = calloc(1, sizeof(*c));
+
+	c->pump = -1;
+	c->sock = sock;
+	c->work = work;
+	c->arg = arg;
 	c->room = sizeof(c->r);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->cond, NULL);
@@ -163,12 +184,78 @@ static inline size_t p9c_iov(struct p9c *c, uint8_t *p, size_t len, struct iovec
 	return n;
 }
 
+/* Waits until the socket is ready for events, doing the server's work meanwhile. */
+static inline void p9c_poll(struct p9c *c, short events)
+{
+	struct pollfd fd = {.fd = c->sock, .events = events};
+
+	while (!poll(&fd, 1, c->work ? 1 : -1))
+		c->work(c->arg);
+}
+
+/* Sends bytes as they are. 0, or a negative errno. */
+static inline int p9c_send(struct p9c *c, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	while (len) {
+		ssize_t n = send(c->sock, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (n < 0) {
+			p9c_poll(c, POLLOUT);
+			continue;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* len bytes into c->r, behind those that are there; P9C_DROPPED if the connection ends before. */
+static inline int p9c_receive_bytes(struct p9c *c, size_t len)
+{
+	while (len) {
+		ssize_t n;
+
+		p9c_poll(c, POLLIN);
+		n = recv(c->sock, c->r + c->r_len, len, MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			continue;
+		if (n <= 0)
+			return P9C_DROPPED;
+		c->r_len += (size_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The next reply that comes over the socket, whichever request's it is. */
+static inline int p9c_receive(struct p9c *c)
+{
+	uint32_t size;
+	int err;
+
+	c->r_len = 0;
+	err = p9c_receive_bytes(c, sizeof(size));
+	if (err)
+		return err;
+	memcpy(&size, c->r, sizeof(size));
+	size = le32toh(size);
+	if (size < P9_HEADER || size > sizeof(c->r))
+		return P9C_BROKEN;
+	return p9c_receive_bytes(c, size - sizeof(size));
+}
+
 /* Hands over the first len bytes of what was built. */
 static inline int p9c_submit_len(struct p9c *c, size_t len)
 {
 	struct iovec t[P9_MAX_IOV], r[P9_MAX_IOV];
 	size_t t_n = p9c_iov(c, c->t, len, t), r_n = p9c_iov(c, c->r, c->room, r);
 
+	if (c->sock >= 0)
+		return p9c_send(c, c->t, len);
 	memset(c->r, 0xee, c->room < 64 ? c->room : 64);
 	pthread_mutex_lock(&c->lock);
 	c->done = false;
@@ -218,7 +305,12 @@ static inline int p9c_wait(struct p9c *c)
 {
 	struct pollfd fd = {.fd = c->pump, .events = POLLIN};
 	struct timespec until;
+	int err;
 
+	if (c->sock >= 0) {
+		err = p9c_receive(c);
+		return err ?: p9c_result(c);
+	}
 	pthread_mutex_lock(&c->lock);
 	while (!c->done) {
 		if (c->pump < 0) {

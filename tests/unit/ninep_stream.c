@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The server over a socket. Client and server are one thread here, which does the server's work
+ * while it waits for a reply: so a test decides how far each of them is.
+ */
+#include "kselftest_harness.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "ninep/stream.h"
+#include "tests/unit/p9client.h"
+
+#define CONNECTIONS 2
+
+/* A connection, both ends. */
+struct wire {
+	struct p9_stream *stream; /* NULL: it is over, and freed */
+	int fd;			  /* the stream's own */
+	int sock;		  /* the client's, -1 once closed */
+	struct p9c *c;
+};
+
+struct owner {
+	struct p9c_world w;
+	int wake_fd;
+	struct wire wire[CONNECTIONS];
+};
+
+FIXTURE(stream)
+{
+	struct owner o;
+	struct p9c *a, *b; /* clients of the two connections */
+	int lease;
+};
+
+FIXTURE_VARIANT(stream)
+{
+	enum p9_executor executor;
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(stream, sync) { P9_EXEC_SYNC };
+FIXTURE_VARIANT_ADD(stream, ring) { P9_EXEC_RING };
+FIXTURE_VARIANT_ADD(stream, auto) { P9_EXEC_AUTO };
+/* clang-format on */
+
+static void wake(void *arg)
+{
+	struct owner *o = arg;
+	uint64_t one = 1;
+
+	if (write(o->wake_fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+static void run(struct wire *wire, short revents)
+{
+	if (wire->stream && !p9_stream_run(wire->stream, revents)) {
+		p9_stream_free(wire->stream);
+		wire->stream = NULL;
+	}
+}
+
+/* What a server's loop does in one round, without waiting. */
+static void work(void *arg)
+{
+	struct owner *o = arg;
+	struct pollfd fds[CONNECTIONS] = {0};
+	uint64_t count;
+
+	p9_server_run(o->w.server);
+	if (read(o->wake_fd, &count, sizeof(count)) == sizeof(count))
+		for (int i = 0; i < CONNECTIONS; i++)
+			run(&o->wire[i], 0);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		short events = o->wire[i].stream ? p9_stream_events(o->wire[i].stream) : 0;
+
+		fds[i] = (struct pollfd){.fd = events ? o->wire[i].fd : -1, .events = events};
+	}
+	poll(fds, CONNECTIONS, 0);
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (fds[i].revents)
+			run(&o->wire[i], fds[i].revents);
+}
+
+/* For what should not happen: long enough for it to happen. */
+static void work_on(struct owner *o)
+{
+	for (int i = 0; i < 30; i++) {
+		work(o);
+		usleep(1000);
+	}
+}
+
+static int open_wire(struct owner *o, struct wire *wire)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	wire->fd = fds[0];
+	wire->sock = fds[1];
+	wire->c = p9c_connect(wire->sock, work, o);
+	return p9_stream_new(&wire->stream, o->w.share, wire->fd, wake, o);
+}
+
+static void hang_up(struct wire *wire)
+{
+	if (wire->sock >= 0)
+		close(wire->sock);
+	wire->sock = -1;
+}
+
+/* The server's part of the connection ends by itself. */
+static void await_end(struct owner *o, struct wire *wire)
+{
+	while (wire->stream) {
+		work(o);
+		usleep(1000);
+	}
+}
+
+static int greet(struct p9c *c, uint32_t msize)
+{
+	int err = p9c_version(c, msize);
+
+	return err ?: p9c_attach(c, 0, "", P9_NONUNAME);
+}
+
+FIXTURE_SETUP(stream)
+{
+	struct owner *o = &self->o;
+
+	ASSERT_EQ(0, p9c_world_open(&o->w, variant->executor, false, 0));
+	o->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (int i = 0; i < CONNECTIONS; i++)
+		ASSERT_EQ(0, open_wire(o, &o->wire[i]));
+	self->a = o->wire[0].c;
+	self->b = o->wire[1].c;
+	self->lease = -1;
+	ASSERT_EQ(0, p9c_host_file(&o->w, "f", "hello"));
+}
+
+FIXTURE_TEARDOWN(stream)
+{
+	struct owner *o = &self->o;
+
+	for (int i = 0; i < CONNECTIONS; i++) {
+		hang_up(&o->wire[i]);
+		await_end(o, &o->wire[i]);
+		p9c_free(o->wire[i].c);
+	}
+	close(o->wake_fd);
+	if (self->lease >= 0)
+		close(self->lease);
+	EXPECT_EQ(0, p9c_world_close(&o->w));
+}
+
+/* ---- framing ---- */
+
+/* Sends what was built byte by byte; no reply may come before the last one. */
+static int crumbs(struct owner *o, struct p9c *c)
+{
+	for (size_t i = 0; i < c->t_len; i++) {
+		struct pollfd fd = {.fd = c->sock, .events = POLLIN};
+
+		for (int k = 0; k < 3; k++)
+			work(o);
+		if (poll(&fd, 1, 0))
+			return -EPROTO;
+		if (p9c_send(c, c->t + i, 1))
+			return -EIO;
+	}
+	return p9c_wait(c);
+}
+
+TEST_F(stream, one_byte_at_a_time)
+{
+	struct p9c *c = self->a;
+	struct p9c_attr attr;
+
+	p9c_build(c, P9_TVERSION, "ds", 65536, "9P2000.L");
+	ASSERT_EQ(0, crumbs(&self->o, c));
+	EXPECT_EQ(65536, p9c_get(c, 4));
+	p9c_build(c, P9_TATTACH, "ddssd", 0, P9_NOFID, "nobody", "", P9_NONUNAME);
+	ASSERT_EQ(0, crumbs(&self->o, c));
+	p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+	ASSERT_EQ(0, crumbs(&self->o, c));
+	/* The connection is as good as new. */
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &attr));
+	EXPECT_EQ(5, attr.size);
+}
+
+/* Nothing but Tversion is understood at first. */
+TEST_F(stream, before_version)
+{
+	EXPECT_EQ(-EPROTO, p9c_attach(self->a, 0, "", P9_NONUNAME));
+	EXPECT_EQ(0, greet(self->a, 8192));
+}
+
+static int send_built(struct p9c *c, uint16_t tag)
+{
+	memcpy(c->t + 5, &tag, 2);
+	return p9c_send(c, c->t, c->t_len);
+}
+
+/* Receives n replies of a type, of tags below n; 0 if each tag came once. */
+static int receive_all(struct p9c *c, unsigned int n, uint8_t type)
+{
+	bool *seen = calloc(n, sizeof(*seen));
+	uint16_t tag;
+	int err = 0;
+
+	for (unsigned int i = 0; i < n && !err; i++) {
+		err = p9c_receive(c);
+		if (err)
+			break;
+		memcpy(&tag, c->r + 5, 2);
+		if (c->r[4] != type || tag >= n || seen[tag])
+			err = P9C_BROKEN;
+		else
+			seen[tag] = true;
+	}
+	free(seen);
+	return err;
+}
+
+/* Many messages in one piece, one of them in two halves. */
+TEST_F(stream, pipelined)
+{
+	enum { N = 200 };
+	struct p9c *c = self->a;
+	uint8_t *all = malloc(N * 64), *p = all;
+	size_t half;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	for (uint16_t tag = 0; tag < N; tag++) {
+		p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+		memcpy(c->t + 5, &tag, 2);
+		memcpy(p, c->t, c->t_len);
+		p += c->t_len;
+	}
+	half = c->t_len * N / 2 + 3;
+	ASSERT_EQ(0, p9c_send(c, all, half));
+	work_on(&self->o);
+	ASSERT_EQ(0, p9c_send(c, all + half, (size_t)(p - all) - half));
+	EXPECT_EQ(0, receive_all(c, N, P9_TGETATTR + 1));
+	free(all);
+	EXPECT_EQ(0, p9c_call(c, P9_TSTATFS, "d", 0));
+}
+
+/* More than are in flight at a time, of a client that reads nothing before it has sent them all. */
+TEST_F(stream, more_than_may_be)
+{
+	enum { N = 3 * P9_MAX_REQS };
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	for (uint16_t tag = 0; tag < N; tag++) {
+		p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+		ASSERT_EQ(0, send_built(c, tag));
+	}
+	EXPECT_EQ(0, receive_all(c, N, P9_TGETATTR + 1));
+}
+
+TEST_F(stream, a_size_that_is_none)
+{
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	p9c_build(c, P9_TSTATFS, "d", 0);
+	ASSERT_EQ(0, p9c_send(c, c->t, c->t_len));
+	c->t[0] = 6;
+	ASSERT_EQ(0, p9c_send(c, c->t, c->t_len));
+	/* What came before is answered; what follows is not. */
+	EXPECT_EQ(0, p9c_receive(c));
+	EXPECT_EQ(P9_TSTATFS + 1, c->r[4]);
+	EXPECT_EQ(P9C_DROPPED, p9c_receive(c));
+	await_end(&self->o, &self->o.wire[0]);
+	EXPECT_EQ(0, greet(self->b, 8192));
+}
+
+TEST_F(stream, a_message_that_is_too_long)
+{
+	const uint32_t size = P9_MSIZE_MAX + 1;
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, greet(c, P9_MSIZE_MAX));
+	p9c_build(c, P9_TWRITE, "dqd", 0, (uint64_t)0, size - P9_TWRITE_DATA);
+	memcpy(c->t, &size, 4);
+	c->t[5] = 0x34;
+	c->t[6] = 0x12;
+	EXPECT_EQ(-EMSGSIZE, p9c_go(c));
+	EXPECT_EQ(P9C_DROPPED, p9c_receive(c));
+	await_end(&self->o, &self->o.wire[0]);
+}
+
+TEST_F(stream, not_9p_at_all)
+{
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, p9c_send(c, "GET / HTTP/1.1\r\n\r\n", 18));
+	EXPECT_EQ(0, p9c_receive(c));
+	EXPECT_EQ(P9_RLERROR, c->r[4]);
+	EXPECT_EQ(P9C_DROPPED, p9c_receive(c));
+	await_end(&self->o, &self->o.wire[0]);
+}
+
+/* Longer than msize but not than any: the frame holds, so only the message is refused. */
+TEST_F(stream, msize_is_kept)
+{
+	struct p9c *c = self->a;
+	static const char data[16384];
+
+	p9c_build(c, P9_TVERSION, "ds", 8192, "9P2000.L");
+	ASSERT_EQ(0, p9c_go(c));
+	EXPECT_EQ(8192, p9c_get(c, 4));
+	ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, ""));
+	ASSERT_EQ(0, p9c_lcreate(c, 1, "new", O_RDWR, 0644, getgid()));
+	EXPECT_EQ(-EMSGSIZE, p9c_write(c, 1, 0, data, 8192 - P9_TWRITE_DATA + 1));
+	EXPECT_EQ(8192 - P9_TWRITE_DATA, p9c_write(c, 1, 0, data, 8192 - P9_TWRITE_DATA));
+	EXPECT_EQ(8192 - P9_TWRITE_DATA, p9c_write(c, 1, 8000, data, 8192 - P9_TWRITE_DATA));
+	EXPECT_EQ(8192 - P9_RREAD_DATA, p9c_read(c, 1, 0, 100000));
+	EXPECT_EQ(8192 - P9_RREAD_DATA, p9c_read(c, 1, 0, UINT32_MAX));
+	/* Another Tversion: another msize, and the fids are gone. */
+	ASSERT_EQ(0, p9c_version(c, 16384));
+	EXPECT_EQ(-EBADF, p9c_read(c, 1, 0, 10));
+	ASSERT_EQ(0, greet(c, 16384));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "new"));
+	ASSERT_EQ(0, p9c_lopen(c, 1, O_RDONLY));
+	EXPECT_EQ(8000 + 8192 - P9_TWRITE_DATA, p9c_read(c, 1, 0, 100000));
+}
+
+/* Many times what a socket holds, there and back. */
+TEST_F(stream, the_longest_message)
+{
+	const uint32_t n = P9_MSIZE_MAX - P9_TWRITE_DATA;
+	struct p9c *c = self->a;
+	uint8_t *message = malloc(P9_MSIZE_MAX), *back = malloc(P9_MSIZE_MAX);
+	uint32_t size = P9_MSIZE_MAX;
+	int fd;
+
+	ASSERT_EQ(0, greet(c, UINT32_MAX));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, ""));
+	ASSERT_EQ(0, p9c_lcreate(c, 1, "big", O_RDWR, 0644, getgid()));
+	p9c_build(c, P9_TWRITE, "dqd", 1, (uint64_t)0, n);
+	memcpy(message, &size, 4);
+	memcpy(message + 4, c->t + 4, P9_TWRITE_DATA - 4);
+	for (uint32_t i = 0; i < n; i++)
+		message[P9_TWRITE_DATA + i] = (uint8_t)(i * 7 + i / 251);
+	ASSERT_EQ(0, p9c_send(c, message, size));
+	ASSERT_EQ(0, p9c_receive(c));
+	ASSERT_EQ(0, p9c_result(c));
+	EXPECT_EQ(n, p9c_get(c, 4));
+	fd = open(p9c_path(&self->o.w, "big"), O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(n, read(fd, back, P9_MSIZE_MAX));
+	EXPECT_EQ(0, memcmp(back, message + P9_TWRITE_DATA, n));
+	close(fd);
+
+	/* The reply is longer than the client's buffer. */
+	p9c_build(c, P9_TREAD, "dqd", 1, (uint64_t)0, UINT32_MAX);
+	ASSERT_EQ(0, p9c_send(c, c->t, c->t_len));
+	memset(back, 0, P9_MSIZE_MAX);
+	for (size_t got = 0, all = P9_RREAD_DATA + n; got < all;) {
+		size_t part = all - got < 50000 ? all - got : 50000;
+
+		c->r_len = 0;
+		ASSERT_EQ(0, p9c_receive_bytes(c, part));
+		memcpy(back + got, c->r, part);
+		got += part;
+	}
+	memcpy(&size, back, 4);
+	EXPECT_EQ(P9_RREAD_DATA + n, size);
+	EXPECT_EQ(0, memcmp(back + P9_RREAD_DATA, message + P9_TWRITE_DATA, n));
+	EXPECT_EQ(0, p9c_clunk(c, 1));
+	free(message);
+	free(back);
+}
+
+/* ---- several at a time ---- */
+
+/* From now on an open of "f" for writing waits, on the host, for release(). */
+static void hold(struct owner *o, int *lease)
+{
+	/* The kernel tells the holder of a lease by SIGIO. */
+	signal(SIGIO, SIG_IGN);
+	*lease = open(p9c_path(&o->w, "f"), O_RDONLY | O_CLOEXEC);
+	if (*lease < 0 || fcntl(*lease, F_SETLEASE, F_RDLCK))
+		abort();
+}
+
+static void release(int lease)
+{
+	fcntl(lease, F_SETLEASE, F_UNLCK);
+}
+
+static void *release_soon(void *lease)
+{
+	usleep(100000);
+	release(*(int *)lease);
+	return NULL;
+}
+
+TEST_F(stream, replies_as_requests_end)
+{
+	struct p9c *c = self->a;
+	bool waits = variant->executor != P9_EXEC_SYNC;
+	pthread_t thread;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	hold(&self->o, &self->lease);
+	/* System calls alone do one thing after the other: somebody else must release it then. */
+	if (!waits)
+		pthread_create(&thread, NULL, release_soon, &self->lease);
+	p9c_build(c, P9_TLOPEN, "dd", 1, O_WRONLY);
+	ASSERT_EQ(0, send_built(c, 1));
+	p9c_build(c, P9_TSTATFS, "d", 0);
+	ASSERT_EQ(0, send_built(c, 2));
+	ASSERT_EQ(0, p9c_receive(c));
+	EXPECT_EQ(waits ? P9_TSTATFS + 1 : P9_TLOPEN + 1, c->r[4]);
+	EXPECT_EQ(waits ? 2 : 1, c->r[5]);
+	if (waits) {
+		/* The other connection does not wait either. */
+		EXPECT_EQ(0, greet(self->b, 8192));
+		release(self->lease);
+	}
+	ASSERT_EQ(0, p9c_receive(c));
+	EXPECT_EQ(waits ? P9_TLOPEN + 1 : P9_TSTATFS + 1, c->r[4]);
+	EXPECT_EQ(waits ? 1 : 2, c->r[5]);
+	if (!waits)
+		pthread_join(thread, NULL);
+}
+
+/* A request that was flushed before it began has no reply: Rflush comes alone. */
+TEST_F(stream, flush)
+{
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	p9c_build(c, P9_TSTATFS, "d", 0);
+	ASSERT_EQ(0, send_built(c, 1));
+	p9c_build(c, P9_TFLUSH, "w", 1);
+	ASSERT_EQ(0, send_built(c, 2));
+	ASSERT_EQ(0, p9c_receive(c));
+	if (c->r[4] == P9_TSTATFS + 1) {
+		EXPECT_NE(P9_EXEC_RING, variant->executor);
+		ASSERT_EQ(0, p9c_receive(c));
+	}
+	EXPECT_EQ(P9_TFLUSH + 1, c->r[4]);
+	EXPECT_EQ(0, p9c_call(c, P9_TSTATFS, "d", 0));
+}
+
+/* Each connection has fids and files of its own. */
+TEST_F(stream, two_connections)
+{
+	struct p9c *a = self->a, *b = self->b;
+
+	ASSERT_EQ(0, greet(a, 8192));
+	ASSERT_EQ(0, greet(b, 65536));
+	ASSERT_EQ(0, p9c_walk(a, 0, 1, "f"));
+	EXPECT_EQ(-EBADF, p9c_lopen(b, 1, O_RDONLY));
+	ASSERT_EQ(0, p9c_walk(b, 0, 1, ""));
+	ASSERT_EQ(0, p9c_lcreate(b, 1, "b", O_RDWR, 0644, getgid()));
+	ASSERT_EQ(0, p9c_lopen(a, 1, O_RDONLY));
+	EXPECT_EQ(3, p9c_write(b, 1, 0, "new", 3));
+	EXPECT_EQ(5, p9c_read(a, 1, 0, 100));
+	EXPECT_EQ(0, memcmp(a->rp, "hello", 5));
+	/* The end of one is not the other's. */
+	hang_up(&self->o.wire[0]);
+	await_end(&self->o, &self->o.wire[0]);
+	EXPECT_EQ(3, p9c_read(b, 1, 0, 100));
+	EXPECT_EQ(0, memcmp(b->rp, "new", 3));
+}
+
+/* ---- a client that does not read ---- */
+
+/* Sends what was built until nothing more is taken, or n times; how often that was. */
+static unsigned int flood(struct owner *o, struct p9c *c, unsigned int n)
+{
+	unsigned int sent = 0;
+	size_t part = 0;
+
+	for (int idle = 0; sent < n && idle < 30;) {
+		ssize_t got = send(c->sock, c->t + part, c->t_len - part, MSG_DONTWAIT);
+
+		work(o);
+		if (got < 0) {
+			idle++;
+			usleep(1000);
+			continue;
+		}
+		idle = 0;
+		part += (size_t)got;
+		if (part == c->t_len) {
+			uint16_t tag = (uint16_t)++sent;
+
+			part = 0;
+			memcpy(c->t + 5, &tag, 2);
+		}
+	}
+	work_on(o);
+	/* The rest of the last one, so that the stream of messages stays whole. */
+	if (part)
+		p9c_send(c, c->t + part, c->t_len - part);
+	return part ? sent + 1 : sent;
+}
+
+/* The server takes no more requests than it has room for replies; others are served meanwhile. */
+TEST_F(stream, slow_reader)
+{
+	struct p9c *c = self->a;
+	int size = 1, unread = 0;
+	unsigned int n;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	ASSERT_EQ(0, setsockopt(self->o.wire[0].fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+	c->t[5] = c->t[6] = 0;
+	n = flood(&self->o, c, 3000);
+	EXPECT_EQ(0, p9_stream_events(self->o.wire[0].stream) & POLLIN);
+	ASSERT_EQ(0, ioctl(self->o.wire[0].fd, FIONREAD, &unread));
+	EXPECT_LT(0, unread);
+	EXPECT_EQ(0, greet(self->b, 8192));
+	EXPECT_EQ(0, p9c_call(self->b, P9_TSTATFS, "d", 0));
+	EXPECT_EQ(0, receive_all(c, n, P9_TGETATTR + 1));
+	EXPECT_EQ(0, p9c_call(c, P9_TSTATFS, "d", 0));
+}
+
+/* The same where the bytes are the limit: far fewer requests than may be in flight. */
+TEST_F(stream, slow_reader_of_much)
+{
+	enum { N = 1000, IN = 8192 };
+	struct p9c *c = self->a;
+	uint8_t *all = malloc(N * 64);
+	int unread = 0;
+
+	ASSERT_EQ(0, truncate(p9c_path(&self->o.w, "f"), 2 * P9_MSIZE_MAX));
+	ASSERT_EQ(0, greet(c, P9_MSIZE_MAX));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	ASSERT_EQ(0, p9c_lopen(c, 1, O_RDONLY));
+	p9c_build(c, P9_TREAD, "dqd", 1, (uint64_t)0, P9_MSIZE_MAX);
+	for (uint16_t tag = 0; tag < N; tag++) {
+		memcpy(c->t + 5, &tag, 2);
+		memcpy(all + tag * c->t_len, c->t, c->t_len);
+	}
+	ASSERT_EQ(0, p9c_send(c, all, N * c->t_len));
+	work_on(&self->o);
+	/* What is not there any more was taken: what a buffer holds, and few of them beyond. */
+	ASSERT_EQ(0, ioctl(self->o.wire[0].fd, FIONREAD, &unread));
+	EXPECT_LT((N - 2 * (int)(P9_STREAM_BYTES / P9_MSIZE_MAX)) * (int)c->t_len - IN, unread);
+	EXPECT_EQ(0, greet(self->b, 8192));
+	free(all);
+	/* It goes away without having read anything: the replies are dropped. */
+}
+
+/* ---- how a connection ends ---- */
+
+TEST_F(stream, end_amid_a_message)
+{
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+	ASSERT_EQ(0, p9c_send(c, c->t, c->t_len - 1));
+	work_on(&self->o);
+	hang_up(&self->o.wire[0]);
+	await_end(&self->o, &self->o.wire[0]);
+	/* And amid a header. */
+	ASSERT_EQ(0, p9c_send(self->b, c->t, 5));
+	work_on(&self->o);
+	hang_up(&self->o.wire[1]);
+	await_end(&self->o, &self->o.wire[1]);
+}
+
+/* A client that has nothing more to ask may still want its answers. */
+TEST_F(stream, half_closed)
+{
+	enum { N = 100 };
+	struct p9c *c = self->a;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	for (uint16_t tag = 0; tag < N; tag++) {
+		p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+		ASSERT_EQ(0, send_built(c, tag));
+	}
+	shutdown(c->sock, SHUT_WR);
+	EXPECT_EQ(0, receive_all(c, N, P9_TGETATTR + 1));
+	EXPECT_EQ(P9C_DROPPED, p9c_receive(c));
+	await_end(&self->o, &self->o.wire[0]);
+}
+
+TEST_F(stream, end_with_requests_in_flight)
+{
+	struct p9c *c = self->a;
+	struct owner *o = &self->o;
+	pthread_t thread;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	hold(o, &self->lease);
+	p9c_build(c, P9_TLOPEN, "dd", 1, O_WRONLY);
+	ASSERT_EQ(0, send_built(c, 1));
+	p9c_build(c, P9_TMKDIR, "dsdd", 0, "made", 0755, getgid());
+	ASSERT_EQ(0, send_built(c, 2));
+	if (variant->executor == P9_EXEC_SYNC)
+		pthread_create(&thread, NULL, release_soon, &self->lease);
+	else
+		work_on(o);
+	hang_up(&o->wire[0]);
+	if (variant->executor != P9_EXEC_SYNC) {
+		work_on(o);
+		EXPECT_NE(NULL, o->wire[0].stream);
+		EXPECT_EQ(0, greet(self->b, 8192));
+		release(self->lease);
+	}
+	await_end(o, &o->wire[0]);
+	/* What was asked for was done. */
+	EXPECT_EQ(0, access(p9c_path(&o->w, "made"), F_OK));
+	if (variant->executor == P9_EXEC_SYNC)
+		pthread_join(thread, NULL);
+}
+
+/* The owner ends it: as soon as what is in flight lets it. */
+TEST_F(stream, freed_with_requests_in_flight)
+{
+	struct p9c *c = self->a;
+	struct owner *o = &self->o;
+	pthread_t thread;
+
+	ASSERT_EQ(0, greet(c, 8192));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	hold(o, &self->lease);
+	pthread_create(&thread, NULL, release_soon, &self->lease);
+	p9c_build(c, P9_TLOPEN, "dd", 1, O_WRONLY);
+	ASSERT_EQ(0, send_built(c, 1));
+	p9c_build(c, P9_TGETATTR, "dq", 0, (uint64_t)0x7ff);
+	for (uint16_t tag = 2; tag < 50; tag++)
+		ASSERT_EQ(0, send_built(c, tag));
+	for (int i = 0; i < 3; i++)
+		work(o);
+	p9_stream_free(o->wire[0].stream);
+	o->wire[0].stream = NULL;
+	while (!p9c_receive(c))
+		;
+	pthread_join(thread, NULL);
+}
+
+/*
+ * Closing may wait: it is left to the workers, and the connection is over when they are through. All
+ * else that is done here needs none.
+ */
+TEST(end_while_workers_wait)
+{
+	struct owner o = {.w = {.idle_workers = true}};
+	struct wire *wire = &o.wire[0];
+
+	ASSERT_EQ(0, p9c_world_open(&o.w, P9_EXEC_RING, false, 0));
+	o.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_EQ(0, open_wire(&o, wire));
+	ASSERT_EQ(0, p9c_host_file(&o.w, "f", "hello"));
+	ASSERT_EQ(0, greet(wire->c, 8192));
+	ASSERT_EQ(0, p9c_walk(wire->c, 0, 1, "f"));
+	ASSERT_EQ(0, p9c_lopen(wire->c, 1, O_RDONLY));
+	hang_up(wire);
+	work_on(&o);
+	EXPECT_NE(NULL, wire->stream);
+	ASSERT_EQ(0, p9_server_start(o.w.server));
+	await_end(&o, wire);
+	p9c_free(wire->c);
+	close(o.wake_fd);
+	EXPECT_EQ(0, p9c_world_close(&o.w));
+}
+
+TEST_HARNESS_MAIN
