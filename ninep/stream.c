@@ -26,7 +26,7 @@ struct call {
 	size_t got;  /* bytes of it that are here */
 	uint8_t *reply;
 	size_t room;
-	size_t reply_len; /* 0: there is none, it was flushed */
+	size_t reply_len; /* 0 if it was flushed: then nothing is sent */
 	uint8_t message[];
 };
 
@@ -309,10 +309,10 @@ static bool collect(struct p9_stream *stream)
 		return false;
 	for (; call; call = next) {
 		next = call->next;
-		if (call->reply_len && !stream->broken)
-			queue_add(&stream->out, call);
-		else
+		if (stream->broken)
 			forget(stream, call);
+		else
+			queue_add(&stream->out, call);
 	}
 	return true;
 }
