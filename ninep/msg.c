@@ -32,6 +32,7 @@ static const struct {
 	[P9_TRENAMEAT] = {p9_t_renameat, 0, true},
 	[P9_TUNLINKAT] = {p9_t_unlinkat, 0, true},
 	[P9_TVERSION] = {p9_t_version, 4 + 2 + sizeof(P9_VERSION) - 1},
+	[P9_TAUTH] = {p9_t_auth, 0},
 	[P9_TATTACH] = {p9_t_attach, P9_QID_SIZE},
 	[P9_TFLUSH] = {p9_t_flush, 0},
 	[P9_TWALK] = {p9_t_walk, 2},

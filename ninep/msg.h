@@ -15,6 +15,7 @@
 #include "ninep/wire.h"
 
 int p9_t_version(struct p9_req *req);
+int p9_t_auth(struct p9_req *req);
 int p9_t_attach(struct p9_req *req);
 int p9_t_flush(struct p9_req *req);
 int p9_t_clunk(struct p9_req *req);

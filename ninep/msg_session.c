@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Tversion, Tattach, Tflush, Tclunk. */
+/* Tversion, Tauth, Tattach, Tflush, Tclunk. */
 #include <errno.h>
 #include <string.h>
 
@@ -27,6 +27,18 @@ int p9_t_version(struct p9_req *req)
 	p9_put32(&req->out, msize);
 	p9_put_string(&req->out, ours ? P9_VERSION : P9_VERSION_NONE);
 	return 0;
+}
+
+/*
+ * size[4] Tauth tag[2] afid[4] uname[s] aname[s] n_uname[4]; Rauth aqid[13]
+ *
+ * There is nothing to authenticate to. The error by which clients know that (diod's, for one), and
+ * go on to Tattach.
+ */
+int p9_t_auth(struct p9_req *req)
+{
+	(void)req;
+	return -ENOENT;
 }
 
 /*
