@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "devices/power.h"
+#include "vmm/server.h"
 
 /*
  * Interrupt lines of the virtio devices, best first: 16 and up belong to no old ISA device; 0 to 4
@@ -186,38 +187,14 @@ static void describe_machine(struct machine *m)
 	p->reset_value = POWER_RESET_VALUE;
 }
 
-static int make_server(struct machine *m, enum p9_executor executor, struct why *why)
-{
-	int err = p9_server_new(&m->server, executor);
-
-	m->executor = executor;
-	/* Container runtimes refuse io_uring; system calls do the same, one after the other. */
-	if ((err == -ENOSYS || err == -EPERM || err == -EACCES) && executor == P9_EXEC_AUTO) {
-		m->executor = P9_EXEC_SYNC;
-		err = p9_server_new(&m->server, P9_EXEC_SYNC);
-	}
-	if (err)
-		return why_fail(why, err, "the 9P server cannot start: %s%s", strerror(-err),
-				executor == P9_EXEC_RING ? " (try --io=sync)" : "");
-	return 0;
-}
-
 static int add_share(struct machine *m, const struct machine_share *config, struct why *why)
 {
 	struct machine_slot *slot = &m->share[m->nshares++];
 	int err;
 
-	err = p9_share_open(&slot->share, m->server, config->path, config->flags);
-	if (err == -ENOENT)
-		return why_fail(why, err, "the folder %s to share is not there: make it first",
-				config->path);
-	if (err == -ENOTDIR)
-		return why_fail(why, err, "%s cannot be shared, it is not a folder: share the folder "
-					  "that it is in",
-				config->path);
+	err = server_share(&slot->share, m->server, config->path, config->flags, why);
 	if (err)
-		return why_fail(why, err, "the folder %s cannot be shared: %s: check its owner and mode",
-				config->path, strerror(-err));
+		return err;
 	err = p9_session_new(&slot->session, slot->share);
 	if (err)
 		return why_fail(why, err, "no memory left for sharing %s", config->path);
@@ -262,7 +239,7 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	virtio_rng_init(&m->rng, &m->vm.mem);
 	m->devices_ready = true;
 
-	err = make_server(m, config->executor, why);
+	err = server_open(&m->server, config->executor, &m->note, why);
 	if (err)
 		return err;
 	p9_server_on_say(m->server, config->say, config->arg);

@@ -52,7 +52,7 @@ struct machine {
 	struct virtio_rng rng;
 	struct virtio_console console;
 	struct p9_server *server;
-	enum p9_executor executor; /* what the host allows of what was asked */
+	struct why note; /* for the user; "" if there is nothing to say */
 	struct machine_slot {
 		struct p9_share *share;
 		struct p9_session *session;

@@ -25,12 +25,11 @@
 #include "vmm/options.h"
 #include "vmm/outcome.h"
 #include "vmm/plan.h"
+#include "vmm/signals.h"
 #include "vmm/stdio.h"
 
 /* A panicked kernel restarts by itself (panic=-1); one that was told not to is ended after this. */
 #define PANIC_GRACE_MS 2000
-/* What is left to be done at the end (requests in flight on a dead NFS server) may take so long. */
-#define TEARDOWN_SECONDS 5
 
 struct run {
 	struct run_options opt;
@@ -382,23 +381,6 @@ static int watch(struct run *run, int fd, loop_fn fn, struct why *why)
 	return err < 0 ? why_fail(why, err, "too many descriptors to wait for") : 0;
 }
 
-/* Signals that end a run, but for those that the caller wants ignored (nohup, a shell's `&`). */
-static int open_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		struct sigaction old;
-
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static int open_loop(struct run *run, struct why *why)
 {
 	int err;
@@ -411,7 +393,7 @@ static int open_loop(struct run *run, struct why *why)
 	err = watch(run, run->wake_fd, woken, why);
 	if (err)
 		return err;
-	run->signal_fd = open_signals();
+	run->signal_fd = signals_open();
 	err = watch(run, run->signal_fd, signalled, why);
 	if (err)
 		return err;
@@ -486,9 +468,8 @@ static int make_machine(struct run *run, struct why *why)
 	err = machine_new(&run->machine, &config, why);
 	if (err)
 		return err;
-	if (run->machine.executor != run->opt.executor)
-		fprintf(stderr, "ninepin: io_uring is refused here: host files are reached by system "
-				"calls only\n");
+	if (run->machine.note.text[0])
+		fprintf(stderr, "ninepin: %s\n", run->machine.note.text);
 	fd = p9_server_fd(run->machine.server);
 	return fd < 0 ? 0 : watch(run, fd, serve_requests, why);
 }
@@ -566,23 +547,6 @@ static void report(struct run *run)
 			strerror(-err));
 }
 
-/* The end hangs on something of the host's (a reader that does not read, a file server that is dead):
- * just go. */
-static int alarm_status;
-
-static void teardown_hangs(int sig)
-{
-	(void)sig;
-	_exit(alarm_status);
-}
-
-static void bound_the_end(struct run *run)
-{
-	alarm_status = run->outcome.status;
-	signal(SIGALRM, teardown_hangs);
-	alarm(TEARDOWN_SECONDS);
-}
-
 static void tear_down(struct run *run)
 {
 	if (run->stuck)
@@ -604,7 +568,7 @@ static void tear_down(struct run *run)
 		if (*fd >= 0)
 			close(*fd);
 	options_free(&run->opt);
-	alarm(0);
+	signals_end_reached();
 }
 
 int run_main(int argc, char **argv)
@@ -659,7 +623,7 @@ int run_main(int argc, char **argv)
 		snprintf(run.outcome.message, sizeof(run.outcome.message), "%s", why.text);
 	}
 	stdio_restore();
-	bound_the_end(&run);
+	signals_bound_end(run.outcome.status);
 	report(&run);
 	tear_down(&run);
 	return run.outcome.status;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
+		struct why *why)
+{
+	int err;
+
+	note->text[0] = '\0';
+	err = p9_server_new(server, executor);
+	/* Container runtimes refuse io_uring; system calls do the same, one after the other. */
+	if ((err == -ENOSYS || err == -EPERM || err == -EACCES) && executor == P9_EXEC_AUTO) {
+		why_fail(note, err, "io_uring is refused here: host files are reached by system calls "
+				    "only");
+		err = p9_server_new(server, P9_EXEC_SYNC);
+	}
+	if (err)
+		return why_fail(why, err, "the 9P server cannot start: %s%s", strerror(-err),
+				executor == P9_EXEC_RING ? " (try --io=sync)" : "");
+	return 0;
+}
+
+int server_share(struct p9_share **share, struct p9_server *server, const char *path,
+		 unsigned int flags, struct why *why)
+{
+	int err = p9_share_open(share, server, path, flags);
+
+	if (err == -ENOENT)
+		return why_fail(why, err, "the folder %s to share is not there: make it first", path);
+	if (err == -ENOTDIR)
+		return why_fail(why, err, "%s cannot be shared, it is not a folder: share the folder "
+					  "that it is in",
+				path);
+	if (err)
+		return why_fail(why, err, "the folder %s cannot be shared: %s: check its owner and mode",
+				path, strerror(-err));
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The 9P server and a folder that it shares, opened for a user: with sentences. */
+#ifndef VMM_SERVER_H
+#define VMM_SERVER_H
+
+#include "boot/why.h"
+#include "ninep/p9.h"
+
+/*
+ * p9_server_new(), with system calls alone in place of P9_EXEC_AUTO where the host refuses io_uring:
+ * then note has a sentence that says so, else "".
+ */
+int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
+		struct why *why);
+/* p9_share_open() of a folder; flags are P9_SHARE_…. */
+int server_share(struct p9_share **share, struct p9_server *server, const char *path,
+		 unsigned int flags, struct why *why);
+
+#endif
