@@ -156,7 +156,7 @@ static int parse_cpus(const char *text, unsigned int *cpus, struct why *why)
 	return 0;
 }
 
-static int parse_executor(const char *text, enum p9_executor *executor, struct why *why)
+int parse_executor(const char *text, enum p9_executor *executor, struct why *why)
 {
 	if (!strcmp(text, "auto"))
 		*executor = P9_EXEC_AUTO;
@@ -205,7 +205,8 @@ static int share_option(struct share_options *share, const char *word, struct wh
 	if (value && !strncmp(word, "cache=", 6)) {
 		for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)
 			if (!strcmp(value + 1, caches[i]))
-				return set_string(&share->cache, value + 1, why);
+				return set_string(&share->mount, word, why) ?:
+				       set_string(&share->cache, value + 1, why);
 		return why_fail(why, -EINVAL,
 				"--share: cache=%s is none of none, readahead, mmap, loose and fscache",
 				value + 1);
@@ -220,7 +221,7 @@ static int share_option(struct share_options *share, const char *word, struct wh
 					"--share: msize=%s is not a number of bytes from %u to %u",
 					value + 1, P9_MSIZE_MIN, P9_MSIZE_MAX);
 		share->msize = (uint32_t)n;
-		return 0;
+		return set_string(&share->mount, word, why);
 	}
 	if (value && !strncmp(word, "multidevs=", 10)) {
 		for (size_t i = 0; i < sizeof(multidevs) / sizeof(multidevs[0]); i++) {
@@ -237,7 +238,8 @@ static int share_option(struct share_options *share, const char *word, struct wh
 			return why_fail(why, -EINVAL,
 					"--share: tag=%s: a tag is one word of at most 31 letters",
 					value + 1);
-		return set_string(&share->tag, value + 1, why);
+		return set_string(&share->mount, word, why) ?:
+		       set_string(&share->tag, value + 1, why);
 	}
 	return why_fail(why, -EINVAL,
 			"--share: unknown option '%s': there are ro, rw, cache=, msize=, "
@@ -289,7 +291,8 @@ static int share_place(struct share_options *share, char *place, struct why *why
 					"--share: a share cannot be the guest's whole /: give a folder "
 					"below it, or see --root");
 		if (colon) {
-			err = set_string(&share->guest, colon + 1, why);
+			err = set_string(&share->mount, colon + 1, why) ?:
+			      set_string(&share->guest, colon + 1, why);
 			if (err)
 				return err;
 			*colon = '\0';
@@ -321,6 +324,7 @@ void share_options_free(struct share_options *share)
 	free(share->guest);
 	free(share->tag);
 	free(share->cache);
+	free(share->mount);
 }
 
 /* ---- all ---- */

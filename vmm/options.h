@@ -21,6 +21,7 @@ struct share_options {
 	uint32_t msize;
 	unsigned int multidevs; /* P9_SHARE_…_MULTIDEVS; 0: remap */
 	bool ro;
+	char *mount; /* a word of it that concerns only how a guest mounts it, as given; NULL: none */
 };
 
 struct run_options {
@@ -53,6 +54,8 @@ void options_free(struct run_options *opt);
 int share_options_parse(struct share_options *share, const char *text, struct why *why);
 void share_options_free(struct share_options *share);
 
+/* "auto", "ring" or "sync", as after --io. */
+int parse_executor(const char *text, enum p9_executor *executor, struct why *why);
 /* "512", "512M", "2G": a bare number is MiB. */
 int parse_ram(const char *text, uint64_t *bytes, struct why *why);
 /* "30", "1.5m", "2h", "1d", as timeout(1) takes them. */
