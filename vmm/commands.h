@@ -4,5 +4,6 @@
 #define VMM_COMMANDS_H
 
 int run_main(int argc, char **argv);
+int serve_main(int argc, char **argv);
 
 #endif

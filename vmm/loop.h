@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <stdbool.h>
 
-#define LOOP_MAX_WATCHES 32
+#define LOOP_MAX_WATCHES 72 /* `serve` has one for each connection */
 
 struct loop;
 

@@ -14,6 +14,7 @@ static const struct {
 	const char *what;
 } commands[] = {
 	{ "run", run_main, "boot a Linux guest that shares folders, and run a command in it" },
+	{ "serve", serve_main, "serve a folder by 9P over a Unix socket" },
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
