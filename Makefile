@@ -162,7 +162,7 @@ $(HELPERS): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
 
 # Guest tests whose name begins with long_ take minutes.
 LONG_TESTS = $(wildcard tests/guest/long_*.sh)
-TESTS = $(UNIT_TESTS) tests/make-run.sh $(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
+TESTS = $(UNIT_TESTS) tests/make-run.sh tests/diod.sh $(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
 
 .PHONY: test test-long
 test-long: export NINEPIN_LONG = 1

@@ -9,11 +9,13 @@
  *   poke dir-sync DIR                 fsync(2) of a folder
  *   poke signals COMMAND…             runs COMMAND with every signal as it is by default (a shell
  *                                     starts background jobs with SIGINT ignored)
+ *   poke as UID COMMAND…              runs COMMAND as that user and group, with no other groups
  *
  * Exit status: 0; 1 with the error's name on stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +93,16 @@ static int with_signals(char **command)
 	return fail("exec");
 }
 
+static int as(const char *uid, char **command)
+{
+	unsigned int id = (unsigned int)strtoul(uid, NULL, 10);
+
+	if (setgroups(0, NULL) || setgid(id) || setuid(id))
+		return fail("setuid");
+	execvp(command[0], command);
+	return fail("exec");
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -107,6 +119,8 @@ int main(int argc, char **argv)
 		return open_and_sync(argv[2], O_RDONLY | O_DIRECTORY, 1);
 	if (!strcmp(verb, "signals"))
 		return with_signals(argv + 2);
+	if (!strcmp(verb, "as") && argc > 3)
+		return as(argv[2], argv + 3);
 	fprintf(stderr, "poke: see the head of tests/guest/poke.c\n");
 	return 125;
 }

@@ -29,7 +29,7 @@
 static const char *const host_modules[] = {
 	"virtio_pci",	   "virtio_console", "virtio_blk", "virtio_rng",
 	"crc32c_generic?", "ext4",	     "9p",	   "9pnet_virtio",
-	"overlay",	   "irqbypass",	     "ccp",
+	"9pnet_fd",	   "overlay",	     "irqbypass",  "ccp",
 };
 
 /* What a guest of ninepin may load. */

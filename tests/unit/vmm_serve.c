@@ -64,6 +64,7 @@ static void start(struct command *c, char *const words[])
 	fflush(NULL);
 	c->pid = fork();
 	if (!c->pid) {
+		signal(SIGINT, SIG_DFL); /* a shell's & ignores it */
 		dup2(out[1], 1);
 		dup2(err[1], 2);
 		close(out[0]);
