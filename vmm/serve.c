@@ -64,13 +64,12 @@ static const char usage_text[] =
 	"  mount -t 9p -o trans=unix,version=9p2000.L PATH MOUNTPOINT\n"
 	"  --socket PATH        is made with mode 0600 and removed at the end; one that\n"
 	"                       nobody listens at any more is replaced\n"
-	"  --share HOST[:ro]    the folder; ro, or :ro: every change is refused; a comma\n"
-	"                       in a path is written twice\n"
+	"  --share HOST[:ro]    the folder; ro: every change is refused; a comma in its\n"
+	"                       path is written twice\n"
 	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
 	"                       io_uring, by system calls only (auto)\n"
-	"Says on stderr when it can be connected to; ends by SIGINT or SIGTERM. Run by\n"
-	"root it acts as whichever user the client names: only let clients connect that\n"
-	"you trust with that.\n"
+	"Says on stderr when clients can connect; ends by SIGINT or SIGTERM. Run by root,\n"
+	"it acts as whatever user a client says it is: mind who can open the socket.\n"
 	"Exit status: 128+N ended by signal N, 123 ninepin failed, 125 not started.\n";
 
 /* ---- options ---- */
@@ -292,7 +291,8 @@ static int make_way(struct serve *s, const struct sockaddr_un *addr, struct why 
 		return 0;
 	if (err == ECONNREFUSED)
 		err = errno;
-	return why_fail(why, -err, "--socket: the old socket %s cannot be replaced: %s: remove it",
+	return why_fail(why, -err,
+			"--socket: %s is there, and cannot be replaced: %s: give another path",
 			s->socket, strerror(err));
 }
 

@@ -51,7 +51,7 @@ two"
 	check "$how: unlink" is "$(stat -c %h l) $(ls | tr '\n' ' ')" "1 l s "
 	check "$how: what is not there" fails 'No such file' cat missing
 	mkdir src && for i in 1 2 3; do
-		mkdir src/$i && for k in $(seq 20); do echo $k >src/$i/$k; done
+		mkdir src/$i && for k in $(seq 20); do echo "$k" >"src/$i/$k"; done
 	done
 	chmod 750 src/1 && chown 12:34 src/2 && touch -d '2001-02-03 04:05:06' src/3
 	mkdir copy && tar c src | tar x -C copy

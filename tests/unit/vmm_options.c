@@ -172,6 +172,7 @@ TEST_F(share, plain)
 	EXPECT_STREQ(self->s.cache, "mmap");
 	EXPECT_EQ(self->s.msize, 512000);
 	EXPECT_FALSE(self->s.ro);
+	EXPECT_EQ(self->s.mount, NULL);
 }
 
 TEST_F(share, all)

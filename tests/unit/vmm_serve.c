@@ -2,7 +2,12 @@
 /* `ninepin serve`, as a process of its own: its words, its socket, its clients, its end. */
 #include "kselftest_harness.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -51,6 +56,24 @@ static int serve(int argc, char **argv)
 	return status;
 }
 
+/* As a container runtime does it. */
+static void refuse_io_uring(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		abort();
+}
+
+static bool without_io_uring; /* in commands started from now on */
+
 static void start(struct command *c, char *const words[])
 {
 	char *argv[16] = {"serve"};
@@ -69,6 +92,8 @@ static void start(struct command *c, char *const words[])
 		dup2(err[1], 2);
 		close(out[0]);
 		close(err[0]);
+		if (without_io_uring)
+			refuse_io_uring();
 		_exit(serve(argc, argv));
 	}
 	close(out[1]);
@@ -254,6 +279,22 @@ TEST_F(serve, serves)
 		EXPECT_NE(0, access("s", F_OK));
 		hang_up(b);
 	}
+}
+
+TEST_F(serve, where_io_uring_is_refused)
+{
+	struct p9c *c;
+
+	without_io_uring = true;
+	EXPECT_REFUSED("try --io=sync", "--socket", "s", "--share", "share", "--io=ring");
+	SERVE(&self->c);
+	ASSERT_TRUE(await(&self->c, "io_uring is refused here"));
+	ASSERT_TRUE(await(&self->c, "serving share on s"));
+	c = client("s");
+	ASSERT_NE(NULL, c);
+	EXPECT_EQ(0, p9c_lcreate(c, 0, "f", O_RDWR, 0666, getgid()));
+	hang_up(c);
+	EXPECT_EQ(128 + SIGTERM, stop(&self->c, SIGTERM));
 }
 
 TEST_F(serve, read_only)
