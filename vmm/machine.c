@@ -242,7 +242,6 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	err = server_open(&m->server, config->executor, &m->note, why);
 	if (err)
 		return err;
-	p9_server_on_say(m->server, config->say, config->arg);
 	err = add_shares(m, config, why);
 	if (err)
 		return err;

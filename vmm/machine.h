@@ -31,7 +31,6 @@ struct machine_config {
 	void *arg;
 	void (*serial_output)(void *arg, uint8_t byte); /* a vCPU's thread */
 	void (*ended)(void *arg);			/* any thread, once */
-	void (*say)(void *arg, const char *sentence);	/* any thread; see p9_server_on_say() */
 	/* The console port; see virtio/console.h. */
 	void (*port_wake)(void *arg);
 	void (*port_input)(void *arg, const void *data, size_t len);

@@ -318,6 +318,11 @@ int share_options_parse(struct share_options *share, const char *text, struct wh
 	return err;
 }
 
+unsigned int share_options_flags(const struct share_options *share)
+{
+	return share->multidevs | (share->ro ? P9_SHARE_RO : 0);
+}
+
 void share_options_free(struct share_options *share)
 {
 	free(share->host);

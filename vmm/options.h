@@ -52,6 +52,8 @@ void options_free(struct run_options *opt);
 
 /* One share, as after --share. share must be zeroed; share_options_free() is right after either. */
 int share_options_parse(struct share_options *share, const char *text, struct why *why);
+/* P9_SHARE_… */
+unsigned int share_options_flags(const struct share_options *share);
 void share_options_free(struct share_options *share);
 
 /* "auto", "ring" or "sync", as after --io. */

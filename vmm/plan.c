@@ -95,7 +95,7 @@ static int add_share(struct plan *plan, unsigned int i, struct why *why)
 	struct guest_mount *mount = &plan->mount[i];
 
 	share->path = plan->folder[i];
-	share->flags = opt->multidevs | (opt->ro ? P9_SHARE_RO : 0);
+	share->flags = share_options_flags(opt);
 	share->tag = opt->tag ? opt->tag : keep(plan, "share%u", i);
 
 	if (opt->guest) {

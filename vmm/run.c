@@ -439,12 +439,6 @@ static int open_log(struct run *run, struct why *why)
 	return 0;
 }
 
-static void on_say(void *arg, const char *sentence)
-{
-	(void)arg;
-	fprintf(stderr, "ninepin: %s\n", sentence);
-}
-
 static int make_machine(struct run *run, struct why *why)
 {
 	struct machine_config config = {
@@ -457,7 +451,6 @@ static int make_machine(struct run *run, struct why *why)
 		.arg = run,
 		.serial_output = on_serial,
 		.ended = on_output,
-		.say = on_say,
 		.port_wake = on_output,
 		.port_input = on_port_input,
 		.port_output = on_port_output,

@@ -64,7 +64,8 @@ static const char usage_text[] =
 	"  mount -t 9p -o trans=unix,version=9p2000.L PATH MOUNTPOINT\n"
 	"  --socket PATH        is made with mode 0600 and removed at the end; one that\n"
 	"                       nobody listens at any more is replaced\n"
-	"  --share HOST[:ro]    the folder; ro: every change is refused; a comma in its\n"
+	"  --share HOST[:ro][,multidevs=remap|forbid|warn]\n"
+	"                       the folder; ro: every change is refused; a comma in its\n"
 	"                       path is written twice\n"
 	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
 	"                       io_uring, by system calls only (auto)\n"
@@ -387,7 +388,8 @@ static int start(struct serve *s, struct why *why)
 	if (p9_server_fd(s->server) >= 0)
 		err = watch(s, p9_server_fd(s->server), serve_requests, why);
 	if (!err)
-		err = server_share(&s->share, s->server, s->share_opt.host, s->share_opt.ro, why);
+		err = server_share(&s->share, s->server, s->share_opt.host,
+				   share_options_flags(&s->share_opt), why);
 	if (err)
 		return err;
 	err = p9_server_start(s->server);

@@ -2,7 +2,14 @@
 #include "vmm/server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+static void say(void *arg, const char *sentence)
+{
+	(void)arg;
+	fprintf(stderr, "ninepin: %s\n", sentence);
+}
 
 int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
 		struct why *why)
@@ -20,6 +27,7 @@ int server_open(struct p9_server **server, enum p9_executor executor, struct why
 	if (err)
 		return why_fail(why, err, "the 9P server cannot start: %s%s", strerror(-err),
 				executor == P9_EXEC_RING ? " (try --io=sync)" : "");
+	p9_server_on_say(*server, say, NULL);
 	return 0;
 }
 

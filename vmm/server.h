@@ -8,7 +8,7 @@
 
 /*
  * p9_server_new(), with system calls alone in place of P9_EXEC_AUTO where the host refuses io_uring:
- * then note has a sentence that says so, else "".
+ * then note has a sentence that says so, else "". What it says later goes to stderr.
  */
 int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
 		struct why *why);
