@@ -53,6 +53,7 @@ const char *p9_get_string(struct p9_in *in)
 {
 	size_t len = p9_get16(in);
 	uint8_t *s = in->p;
+	uint8_t *to;
 
 	take(in, len);
 	if (in->err)
@@ -62,9 +63,10 @@ const char *p9_get_string(struct p9_in *in)
 		return "";
 	}
 	/* There is room for the NUL where the length was. */
-	memmove(s - 1, s, len);
-	s[len - 1] = 0;
-	return (const char *)(s - 1);
+	to = s - 1;
+	memmove(to, s, len);
+	to[len] = 0;
+	return (const char *)to;
 }
 
 int p9_check_name(const char *name)
