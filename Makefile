@@ -9,6 +9,8 @@
 ##   make test           every test; the last line says how many passed, failed and were skipped
 ##     TESTS=FILE…       only these, for example TESTS=tests/guest/run.sh
 ##   make test-long      the same, and those that take minutes
+##   make fuzz           looks for inputs that break the 9P server, in four ways, after each other
+##     FUZZ_TIME=60      seconds for each
 ##   make lint           clang-tidy, cppcheck and shellcheck
 ##   make                builds build/ninepin
 ##   make install        puts it into PREFIX (default /usr/local), below DESTDIR if that is set
@@ -25,6 +27,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SHARE ?= .
 SAN ?=
+FUZZ_TIME ?= 60
 
 CC = gcc
 MUSL_CC = musl-gcc
@@ -34,12 +37,18 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototy
 CFLAGS = -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
 LDLIBS = -luring -llzma -lzstd -lz -ljansson -lpthread
 
-# Three builds, each in a folder of its own: the product, and two that run the unit tests.
+# Four builds, each in a folder of its own: the product, two that run the unit tests, and one for
+# fuzzing, which clang makes.
 PLAIN = $(BUILD)
 ASAN = $(BUILD)/asan
 TSAN = $(BUILD)/tsan
+FUZZ = $(BUILD)/fuzz
 FLAGS_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan = -fsanitize=thread
+# clang's -Wextra takes the rest of a table's row for forgotten.
+FLAGS_fuzz = -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -Wno-missing-field-initializers
+$(FUZZ)/%: CC = clang
 
 ROOMS = vmm virtio ninep devices boot
 # Which rooms a room may use (the arrows of the layout), itself first.
@@ -67,7 +76,7 @@ all: $(if $(SAN),$(BUILD)/$(SAN),$(BUILD))/ninepin
 
 # ---- what is not ours: packages, the guest kernel, the test harness ----
 
-PACKAGES = packages-build packages-kernel packages-host packages-tests packages-lint
+PACKAGES = packages-build packages-kernel packages-host packages-tests packages-fuzz packages-lint
 .PHONY: $(PACKAGES)
 $(PACKAGES): packages-%:
 	@images/packages $*
@@ -118,6 +127,16 @@ unit_objects = $(patsubst $(1)/tests/%,$(1)/obj/tests/unit/%.o,$(call unit_tests
 $(eval $(call build_rules,$(PLAIN),,-static))
 $(eval $(call build_rules,$(ASAN),$(FLAGS_asan)))
 $(eval $(call build_rules,$(TSAN),$(FLAGS_tsan)))
+$(eval $(call build_rules,$(FUZZ),$(FLAGS_fuzz)))
+
+# tests/fuzz/wire.c is one program, the rest of that folder the other.
+FUZZERS = $(FUZZ)/wire $(FUZZ)/session
+FUZZ_OBJECTS = $(patsubst %.c,$(FUZZ)/obj/%.o,$(wildcard tests/fuzz/*.c))
+$(FUZZ)/wire: $(FUZZ)/obj/tests/fuzz/wire.o $(call lib,$(FUZZ),ninep)
+$(FUZZ)/session: $(filter-out %/wire.o,$(FUZZ_OBJECTS)) $(call lib,$(FUZZ),ninep)
+$(FUZZERS):
+	$(Q)$(CC) $(FLAGS_fuzz) -o $@ $^ $(LDLIBS)
+$(FUZZ_OBJECTS) $(patsubst %,$(FUZZ)/obj/%.o,$(basename $(call sources,ninep))): | packages-fuzz
 
 # The guest's init: one small static program, the same in every build, embedded in the VMM.
 INIT = $(filter-out images/unpack-kernel.c,$(wildcard images/*.c))
@@ -135,13 +154,13 @@ HOSTRUN = $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/host/*.c)) \
 $(BUILD)/hostrun: $(HOSTRUN) $(call lib,$(PLAIN),boot)
 	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
 
--include $(shell find $(PLAIN)/obj $(ASAN)/obj $(TSAN)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(PLAIN)/obj $(ASAN)/obj $(TSAN)/obj $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
 # ---- running and testing ----
 
 # Everything is built by then: tests/host/run need not look.
 run test test-long: export NINEPIN_NO_MAKE = 1
-run test test-long: export NINEPIN_BUILD = $(abspath $(BUILD))
+run test test-long fuzz: export NINEPIN_BUILD = $(abspath $(BUILD))
 # The scripts get make's variables through the environment as they were typed: a `$` in CMD is for
 # the guest's shell.
 .PHONY: run
@@ -162,13 +181,19 @@ $(HELPERS): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
 
 # Guest tests whose name begins with long_ take minutes.
 LONG_TESTS = $(wildcard tests/guest/long_*.sh)
-TESTS = $(UNIT_TESTS) tests/make-run.sh tests/diod.sh $(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
+TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh \
+	$(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
 
 .PHONY: test test-long
 test-long: export NINEPIN_LONG = 1
 test-long: TESTS += $(LONG_TESTS)
-test test-long: $(UNIT_TESTS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) | packages-host
+test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
+		| packages-host
 	@tests/run-tests $(BUILD) $(TESTS)
+
+.PHONY: fuzz
+fuzz: $(FUZZERS)
+	@tests/fuzz.sh --seconds $(FUZZ_TIME)
 
 .PHONY: lint
 lint: $(KSELFTEST) packages-build packages-lint
