@@ -138,7 +138,7 @@ static const char *const versions[] = {
 
 static const uint8_t lock_types[] = {0, 1, 2, 0, 1, 2, 3, 255};
 /* A lock that blocks may take its time. */
-static const uint32_t lock_flags[] = {0, 0, 0, 0, 0, 2, 1, ~0u};
+static const uint32_t lock_flags[] = {0, 0, 0, P9_LOCK_FLAGS_BLOCK, 2, ~0u};
 static const uint32_t processes[] = {1, 2, 0, ~0u};
 static const char *const clients[] = {"one", "two", ""};
 
@@ -220,7 +220,8 @@ static void put_payload(struct builder *b)
 	uint32_t len = PICK(payloads, b->input);
 	uint8_t fill = input_byte(b->input);
 
-	put(b, len, 4);
+	/* The count is another one sometimes. */
+	put(b, fill < 0xf0 ? len : PICK(counts, b->input), 4);
 	/* Never like what is outside: all of that has the upper bit. */
 	for (uint32_t i = 0; i < len; i++)
 		put(b, (fill + i) & 0x7f, 1);
@@ -390,7 +391,13 @@ size_t message_build(struct input *input, uint16_t tag, uint8_t *t)
 	return spoiled ? spoil(input, t, len) : len;
 }
 
-size_t message_opening(unsigned int step, uint16_t tag, uint8_t *t)
+bool message_blocks(const uint8_t *t)
+{
+	/* fid[4] type[1] flags[4] */
+	return t[4] == P9_TLOCK && (t[P9_HEADER + 5] & P9_LOCK_FLAGS_BLOCK);
+}
+
+size_t message_opening(unsigned int step, uint32_t msize, uint16_t tag, uint8_t *t)
 {
 #define BODY(bytes) bytes, sizeof(bytes) - 1
 	static const struct {
@@ -418,5 +425,10 @@ size_t message_opening(unsigned int step, uint16_t tag, uint8_t *t)
 	begin(&b, opening[step].type, step ? tag : P9_NOTAG);
 	memcpy(t + b.len, opening[step].body, opening[step].len);
 	b.len += opening[step].len;
+	if (!step) {
+		struct builder field = {.t = t, .len = P9_HEADER};
+
+		put(&field, msize, 4);
+	}
 	return finish(&b);
 }

@@ -39,12 +39,14 @@ const char *message_name(uint8_t type);
  * Whatever the bytes, no Tmknod names a device that exists, but for /dev/null.
  */
 size_t message_build(struct input *input, uint16_t tag, uint8_t *t);
+/* A Tlock that may be held back for a second: nobody waits for it at once. */
+bool message_blocks(const uint8_t *t);
 /*
  * What a session begins with: Tversion, Tattach with fid 0, and then fids 1 and 2, a file and the
  * share's folder, open, 3 a folder, 4 a symbolic link, 5 a file, 6 a fifo. 0 when there are no more
  * steps.
  */
-size_t message_opening(unsigned int step, uint16_t tag, uint8_t *t);
+size_t message_opening(unsigned int step, uint32_t msize, uint16_t tag, uint8_t *t);
 
 /*
  * Checks a reply that is none of Rlerror, behind its header: what this T-message asked for, nothing

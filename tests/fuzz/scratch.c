@@ -95,11 +95,12 @@ bool scratch_is_secret(const uint8_t *data, size_t len)
 
 /* ---- filling and emptying ---- */
 
-static void put_file(int dirfd, const char *name, const char *content)
+static void put_file(int dirfd, const char *name, const char *content, off_t size)
 {
 	int fd = try(openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
 
 	must(write(fd, content, strlen(content)) == (ssize_t)strlen(content), "%s", name);
+	try(ftruncate(fd, size));
 	close(fd);
 }
 
@@ -109,9 +110,9 @@ void scratch_fill(void)
 	int share = scratch.share;
 
 	/* The umask is 0: a server has been made. */
-	put_file(share, "f", "Hello, share.");
+	put_file(share, "f", "Hello, share.", 20000);
 	try(mkdirat(share, "d", 0777));
-	put_file(share, "d/g", "g");
+	put_file(share, "d/g", "g", 1);
 	try(symlinkat(scratch.outside_path, share, "abs"));
 	try(symlinkat("../outside", share, "rel"));
 	try(symlinkat("../outside/secret", share, "file"));
@@ -276,7 +277,7 @@ const char *scratch_open(void)
 	try(fchmodat(dirfd, "outside", 0777, 0));
 	sub = try(openat(dirfd, "outside", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	try(mkdirat(sub, "sub", 0777));
-	put_file(sub, "secret", SECRET);
+	put_file(sub, "secret", SECRET, sizeof(SECRET) - 1);
 	try(fchmodat(sub, "secret", 0666, 0));
 	scratch.secret = try(openat(sub, "secret", O_RDONLY | O_CLOEXEC));
 	scratch.share = try(openat(dirfd, "share", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -31,10 +31,12 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 #define HEADER	 2u
 #define RECORD	 24u
+#define SHARES	 3u
 #define FILE_MAX (64u << 20) /* bytes of a file: sparse ones, in the share */
 
 static struct p9_server *server;
-static struct p9_share *shares[2]; /* to be written to; read-only */
+static struct p9_share *shares[SHARES];
+static unsigned int many; /* descriptors of nodes that the server would have by itself */
 
 /* ---- what is there once ---- */
 
@@ -64,6 +66,7 @@ static enum p9_executor executor(void)
 
 static void set_up(void)
 {
+	static const unsigned int flags[] = {0, P9_SHARE_RO, P9_SHARE_FORBID_MULTIDEVS};
 	const struct rlimit limit = {FILE_MAX, FILE_MAX};
 	const char *path;
 	int err;
@@ -80,8 +83,9 @@ static void set_up(void)
 	must(!err, "p9_server_new: %s", strerror(-err));
 	must(!p9_server_start(server), "p9_server_start");
 	path = scratch_open();
-	must(!p9_share_open(&shares[0], server, path, 0), "p9_share_open");
-	must(!p9_share_open(&shares[1], server, path, P9_SHARE_RO), "p9_share_open");
+	for (unsigned int i = 0; i < SHARES; i++)
+		must(!p9_share_open(&shares[i], server, path, flags[i]), "p9_share_open");
+	many = server->node_fds_max;
 	flight_open(server);
 }
 
@@ -107,7 +111,7 @@ static void begin(struct p9_session *session, uint8_t how)
 
 	for (unsigned int i = 0; i < steps; i++) {
 		slot = flight_slot(&tag, &t);
-		len = message_opening(i, tag, t);
+		len = message_opening(i, how & 4 ? P9_MSIZE_MIN : 65536, tag, t);
 		if (!len)
 			break;
 		flight_submit(slot, session, len, &none);
@@ -117,8 +121,12 @@ static void begin(struct p9_session *session, uint8_t how)
 
 static void check_cleared(const struct p9_session *session)
 {
-	must(!session->fids.n && !session->active, "%u fids and %u requests are left",
-	     session->fids.n, session->active);
+	must(!session->active, "%u requests are left", session->active);
+	must(!session->fids.table.n, "%zu fids are left", session->fids.table.n);
+	must(!session->locks.n && !session->locks.files.n, "%u locks of %zu files are left",
+	     session->locks.n, session->locks.files.n);
+	must(!session->xattrs, "%u attributes are left", session->xattrs);
+	must(!session->lock_waits, "%u waits for a lock are left", session->lock_waits);
 	for (size_t i = 0; i < P9_TAG_BUCKETS; i++)
 		must(!session->by_tag[i], "a tag is left");
 }
@@ -126,10 +134,12 @@ static void check_cleared(const struct p9_session *session)
 /* The share's folder is all that is remembered. */
 static void check_share(const struct p9_share *share)
 {
-	must(share->root->refs == 1, "%u references to the root are left", share->root->refs);
 	must(share->refs == 1, "%u references to the share are left", share->refs);
-	for (size_t i = 0; i < P9_NODE_BUCKETS; i++)
-		must(!share->bucket[i], "the node of '%s' is left", share->bucket[i]->name);
+	must(share->root->refs == 1 && share->root->pins == 1,
+	     "%u references to the root are left, %d pins", share->root->refs, share->root->pins);
+	must(share->nodes == 1 && !share->table.n && !share->clock_n,
+	     "%u nodes are left, %zu in the table, %u with a descriptor to give up", share->nodes,
+	     share->table.n, share->clock_n);
 }
 
 static void request(struct p9_session *session, uint8_t flight, struct input *input)
@@ -145,7 +155,7 @@ static void request(struct p9_session *session, uint8_t flight, struct input *in
 	/* Another one's tag, sometimes. */
 	len = message_build(input, flight >= 0xf0 ? 0 : tag, t);
 	flight_submit(slot, session, len, &way);
-	if (!(flight & 1))
+	if (!(flight & 1) && !message_blocks(t))
 		flight_wait(slot);
 }
 
@@ -154,15 +164,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {.p = data, .end = data + size};
 	struct p9_session *sessions[2] = {0};
 	unsigned int descriptors;
-	bool read_only;
-	uint8_t how;
+	struct p9_share *share;
+	uint8_t which, how;
 
 	if (!server)
 		set_up();
 	/* Between two inputs libFuzzer may open some for itself. */
 	descriptors = count_descriptors();
-	read_only = input_byte(&input) >= 0xe0;
+	which = input_byte(&input);
+	share = shares[which < 0xc0 ? 0 : which % SHARES];
 	how = input_byte(&input);
+	/* Sometimes nodes have to give up their descriptors at once. */
+	server->node_fds_max = how & 2 ? SHARES + 1 : many;
 	scratch_fill();
 	while (input.p < input.end) {
 		uint8_t record[RECORD] = {0};
@@ -179,13 +192,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* Another client of the same share, sometimes. */
 		session = &sessions[what % 16 == 15];
 		if (!*session) {
-			*session = new_session(shares[read_only]);
+			*session = new_session(share);
 			begin(*session, how);
 		}
 		if (what < 0xe0) {
 			request(*session, flight, &in);
 		} else if (what < 0xfc) {
-			if (!read_only)
+			if (share != shares[1])
 				scratch_meddle(&in);
 		} else {
 			flight_reset(*session, false);
@@ -202,9 +215,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_cleared(sessions[i]);
 		flight_reset(sessions[i], true);
 	}
-	check_share(shares[0]);
-	check_share(shares[1]);
-	if (read_only)
+	for (unsigned int i = 0; i < SHARES; i++)
+		check_share(shares[i]);
+	must(server->node_fds == SHARES, "%u nodes have a descriptor", server->node_fds);
+	if (share == shares[1])
 		scratch_check_untouched();
 	scratch_empty();
 	must(count_descriptors() == descriptors, "%u descriptors are open, not %u",
