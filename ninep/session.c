@@ -45,6 +45,30 @@ static void del_tag(struct p9_session *session, struct p9_req *req)
 	req->tagged = false;
 }
 
+static struct p9_ending *find_ending(struct p9_session *session, uint16_t tag)
+{
+	struct p9_ending *ending = session->endings;
+
+	while (ending && ending->tag != tag)
+		ending = ending->next;
+	return ending;
+}
+
+static void add_ending(struct p9_session *session, struct p9_ending *ending)
+{
+	ending->next = session->endings;
+	session->endings = ending;
+}
+
+static void del_ending(struct p9_session *session, struct p9_ending *ending)
+{
+	struct p9_ending **at = &session->endings;
+
+	while (*at != ending)
+		at = &(*at)->next;
+	*at = ending->next;
+}
+
 /* ---- waiting ---- */
 
 /* Tries io on this thread, as far as the thread may wait. */
@@ -100,22 +124,28 @@ bool p9_req_drop(struct p9_io *io)
 /* Tflush: waits for a tag's end. False: there is nothing to wait for. */
 static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t tag)
 {
+	struct p9_req **flushers = NULL;
+	struct p9_ending *ending;
 	struct p9_req *other;
 
 	pthread_mutex_lock(&session->lock);
 	other = find_tag(session, tag);
-	if (other == req)
-		other = NULL;
-	if (other) {
+	ending = find_ending(session, tag);
+	if (other && other != req) {
 		atomic_store(&other->flushed, true);
-		req->next = other->flushers;
-		other->flushers = req;
+		flushers = &other->flushers;
+	} else if (ending) {
+		flushers = &ending->flushers;
+	}
+	if (flushers) {
+		req->next = *flushers;
+		*flushers = req;
 	}
 	pthread_mutex_unlock(&session->lock);
 	/* It may be waiting for a lock. After this `req` may be gone. */
-	if (other)
+	if (flushers)
 		p9_lockwait_poke(&session->share->server->lockwait);
-	return other;
+	return flushers;
 }
 
 /* Tversion: waits for all others' end. */
@@ -162,16 +192,21 @@ static struct p9_req *end(struct p9_req *req, size_t len)
 {
 	struct p9_session *session = req->session;
 	struct p9_server *server = session->share->server;
+	struct p9_ending ending = {.tag = req->tag};
 	p9_done done = req->done;
 	void *opaque = req->opaque;
 	struct p9_req *waiters;
+	bool tagged;
 
 	pthread_mutex_lock(&session->lock);
-	if (req->tagged)
+	tagged = req->tagged;
+	if (tagged) {
 		del_tag(session, req);
+		add_ending(session, &ending);
+	}
 	if (session->version == req)
 		session->version = NULL;
-	waiters = req->flushers;
+	ending.flushers = req->flushers;
 	req->flushers = NULL;
 	req->next = session->free;
 	session->free = req;
@@ -180,6 +215,9 @@ static struct p9_req *end(struct p9_req *req, size_t len)
 	done(opaque, len);
 
 	pthread_mutex_lock(&session->lock);
+	if (tagged)
+		del_ending(session, &ending);
+	waiters = ending.flushers;
 	session->active--;
 	if (session->active == 1 && session->version_waits) {
 		session->version_waits = false;

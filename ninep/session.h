@@ -66,6 +66,16 @@ struct p9_req {
 	uint8_t t_buf[P9_T_MAX];
 };
 
+/*
+ * A request that is about to be answered: its tag may be used again already, but who flushes it has
+ * to wait for done().
+ */
+struct p9_ending {
+	uint16_t tag;
+	struct p9_req *flushers;
+	struct p9_ending *next;
+};
+
 #define P9_TAG_BUCKETS 256u
 
 struct p9_session {
@@ -83,6 +93,7 @@ struct p9_session {
 	struct p9_req *version; /* a Tversion is waiting for the others to end, or at work */
 	bool version_waits;
 	struct p9_req *by_tag[P9_TAG_BUCKETS];
+	struct p9_ending *endings;
 	struct p9_req *free; /* the last one used first: its memory is warm */
 	unsigned int fresh;  /* req[] from here on was never used, and takes no memory yet */
 	struct p9_req req[P9_MAX_REQS];

@@ -150,6 +150,40 @@ TEST_F(session, flush_drops_what_never_began)
 	p9c_free(flush);
 }
 
+/* As a request ends, before its reply is out, a Tflush of it comes in on another thread. */
+struct late {
+	struct p9c *flushed, *flush;
+	bool too_early;
+};
+
+static void late_done(void *opaque, size_t len)
+{
+	struct late *late = opaque;
+
+	p9c_submit(late->flush);
+	late->too_early = p9c_is_done(late->flush);
+	p9c_done(late->flushed, len);
+}
+
+TEST_F(session, flush_waits_for_the_reply_to_be_out)
+{
+	struct late late = {.flushed = another(&self->w, 8), .flush = self->c};
+	struct p9c *c = late.flushed;
+	struct iovec t, r = {.iov_base = c->r, .iov_len = c->room};
+
+	p9c_build(c, P9_TSTATFS, "d", 1);
+	p9c_build(late.flush, P9_TFLUSH, "w", 8);
+	t = (struct iovec){.iov_base = c->t, .iov_len = c->t_len};
+	ASSERT_EQ(0, p9_submit(self->w.session, &t, 1, &r, 1, late_done, &late));
+	while (!p9c_is_done(c))
+		p9c_pump(&self->w, 2);
+	EXPECT_EQ(0, p9c_wait(c));
+	EXPECT_EQ(0, p9c_wait(late.flush));
+	EXPECT_FALSE(late.too_early);
+	EXPECT_LT(c->order, late.flush->order);
+	p9c_free(c);
+}
+
 TEST_F(session, version_waits_for_all)
 {
 	struct p9c *version = another(&self->w, 0);
