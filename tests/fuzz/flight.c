@@ -220,6 +220,8 @@ static void check(struct slot *slot)
 		must(slot->r_len == P9_RLERROR_SIZE, "Rlerror of %zu bytes", slot->r_len);
 		ecode = le32(r + P9_HEADER);
 		must(ecode && ecode <= 4095, "%s: errno %u", message_name(t[4]), ecode);
+		/* What libFuzzer's timer interrupts would have waited for ever. */
+		must(ecode != EINTR, "%s hung", message_name(t[4]));
 		return;
 	}
 	must(r[4] == t[4] + 1, "%s: a reply of type %u", message_name(t[4]), r[4]);

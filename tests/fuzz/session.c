@@ -172,7 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Between two inputs libFuzzer may open some for itself. */
 	descriptors = count_descriptors();
 	which = input_byte(&input);
-	share = shares[which < 0xc0 ? 0 : which % SHARES];
+	share = shares[which < 0xa0 ? 0 : which % SHARES];
 	how = input_byte(&input);
 	/* Sometimes nodes have to give up their descriptors at once. */
 	server->node_fds_max = how & 2 ? SHARES + 1 : many;
@@ -276,7 +276,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 		memcpy(data + other, record, RECORD);
 		return size;
 	case 6:
-		LLVMFuzzerMutate(data, HEADER, HEADER);
+		data[(size_t)rand() % HEADER] = (uint8_t)rand();
 		return size;
 	case 7:
 	case 8: /* one byte of the message */
