@@ -225,6 +225,8 @@ static void check(struct slot *slot)
 		return;
 	}
 	must(r[4] == t[4] + 1, "%s: a reply of type %u", message_name(t[4]), r[4]);
+	must(le32(t) <= slot->t_len, "%s: its size is %u, and %zu bytes were sent",
+	     message_name(t[4]), le32(t), slot->t_len);
 	message_check(t, r, slot->r_len);
 }
 

@@ -146,6 +146,13 @@ static const char *const clients[] = {"one", "two", ""};
 
 /* ---- building ---- */
 
+static uint32_t last_fid;
+
+void message_start(void)
+{
+	last_fid = 0;
+}
+
 struct builder {
 	struct input *input;
 	uint8_t *t;
@@ -239,6 +246,16 @@ static void put_open_flags(struct builder *b)
 	put(b, flags, 4);
 }
 
+/* Half of the time the one before, so that messages build on each other. */
+static void put_fid(struct builder *b)
+{
+	uint8_t choice = input_byte(b->input);
+
+	if (choice < 128)
+		last_fid = fids[choice % COUNT(fids)];
+	put(b, last_fid, 4);
+}
+
 static void put_field(struct builder *b, char field)
 {
 	struct input *input = b->input;
@@ -246,7 +263,7 @@ static void put_field(struct builder *b, char field)
 
 	switch (field) {
 	case 'f':
-		put(b, PICK(fids, input), 4);
+		put_fid(b);
 		break;
 	case 'n':
 		put_string(b, names, COUNT(names));

@@ -34,6 +34,8 @@ const char *message_name(uint8_t type);
 /* Room for the largest T-message that is made. */
 #define MESSAGE_MAX (24u << 10)
 
+/* Before each input. */
+void message_start(void);
 /*
  * Makes a whole T-message, header and all, mostly with fields that mean something; its length.
  * Whatever the bytes, no Tmknod names a device that exists, but for /dev/null.

@@ -176,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	how = input_byte(&input);
 	/* Sometimes nodes have to give up their descriptors at once. */
 	server->node_fds_max = how & 2 ? SHARES + 1 : many;
+	message_start();
 	scratch_fill();
 	while (input.p < input.end) {
 		uint8_t record[RECORD] = {0};
