@@ -109,8 +109,10 @@ static int add_share(struct plan *plan, unsigned int i, struct why *why)
 	}
 	mount->source = share->tag;
 	mount->type = "9p";
-	mount->options = keep(plan, "trans=virtio,version=9p2000.L,cache=%s,msize=%u%s", opt->cache,
-			      opt->msize, opt->ro ? ",ro" : "");
+	/* A blocking lock that is taken sleeps for locktimeout seconds before it asks again. */
+	mount->options = keep(plan,
+			      "trans=virtio,version=9p2000.L,cache=%s,msize=%u,locktimeout=1%s",
+			      opt->cache, opt->msize, opt->ro ? ",ro" : "");
 	if (!share->tag || !mount->path || !mount->options)
 		return no_memory(why);
 

@@ -74,7 +74,7 @@ TEST_F(plan, host_root_keeps_the_place)
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, self->src);
 	EXPECT_STREQ(self->plan.guest.cwd, self->src);
 	EXPECT_STREQ(self->plan.guest.mounts[0].options,
-		     "trans=virtio,version=9p2000.L,cache=mmap,msize=512000");
+		     "trans=virtio,version=9p2000.L,cache=mmap,msize=512000,locktimeout=1");
 	EXPECT_STREQ(self->plan.guest.argv[0], "true");
 }
 
@@ -92,7 +92,7 @@ TEST_F(plan, place_and_options_as_asked)
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/work");
 	EXPECT_EQ(self->plan.share[1].flags, P9_SHARE_RO);
 	EXPECT_STREQ(self->plan.guest.mounts[0].options,
-		     "trans=virtio,version=9p2000.L,cache=none,msize=8192,ro");
+		     "trans=virtio,version=9p2000.L,cache=none,msize=8192,locktimeout=1,ro");
 }
 
 TEST_F(plan, two_with_one_name)
