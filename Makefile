@@ -174,8 +174,10 @@ UNIT_TESTS = $(foreach out,$(PLAIN) $(ASAN) $(TSAN),$(call unit_tests,$(out)))
 unit-tests: $(UNIT_TESTS)
 
 # What the guest tests cannot do with busybox alone.
-HELPERS = $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(wildcard tests/guest/*.c))
-$(HELPERS): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
+HELPERS = $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(wildcard tests/guest/*.c)) $(BUILD)/guest/fs
+$(filter-out %/fs,$(HELPERS)): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
+$(BUILD)/guest/fs: $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/guest/fs/*.c))
+$(HELPERS):
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
 

@@ -103,14 +103,7 @@ share_test() {
 	: >"$T/over"
 	wait
 
-	# The guest's cases are ours, numbered here.
-	while IFS= read -r line; do
-		case $line in
-		'ok '*) n=$((n + 1)) && echo "ok $n $3, $how: ${line#ok }" ;;
-		'not ok '*) n=$((n + 1)) && echo "not ok $n $3, $how: ${line#not ok }" ;;
-		*) echo "# $line" ;;
-		esac
-	done <"$T/out"
+	cases "$3, $how"
 	check "$3, $how: all of it ran" is "$status $(cat "$dir/done-in-guest" 2>&1)" "0 done"
 	check "$3, $how: the host sees the big file" cmp -n 3000000 "$dir/big" "$dir/big.copy"
 	check "$3, $how: the host sees the mapping's write" is "$(cat "$dir/m")" "hello WORLD"
