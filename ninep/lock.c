@@ -322,13 +322,22 @@ out:
 	return err;
 }
 
+/*
+ * Whole files, locked through one fid by two processes, are one flock(2) on a description that the
+ * two share. Were it fcntl(2)'s, the client itself would have refused the second.
+ */
+static bool is_same_flock(const struct owned *r, const struct p9_lock_op *op)
+{
+	return r->fid == op->fid && is_whole(&r->at) && is_whole(&op->range);
+}
+
 static const struct owned *conflict(const struct p9_lock_file *file, const struct p9_lock_op *op)
 {
 	for (size_t i = 0; i < file->all.n; i++) {
 		const struct owned *r = &file->all.range[i];
 
 		if (overlap(&r->at, &op->range) && (r->at.write || op->range.write) &&
-		    !is_owner(r->owner, op))
+		    !is_owner(r->owner, op) && !is_same_flock(r, op))
 			return r;
 	}
 	return NULL;

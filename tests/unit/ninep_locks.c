@@ -235,6 +235,21 @@ TEST_F(locks, given_back_by_another_process)
 	EXPECT_FALSE(host_free(self->host, F_RDLCK, 0, 0));
 }
 
+/* As flock(2) of a descriptor that a child has from its parent. */
+TEST_F(locks, shared_by_a_parent_and_its_child)
+{
+	struct p9c *c = self->c;
+
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, BLOCK, 0, 0, 10));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, BLOCK, 0, 0, 11));
+	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 2, WR, 0, 0, 0, 12));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, 0, 0, 0, 11)); /* the child ends */
+	EXPECT_FALSE(host_free(self->host, F_RDLCK, 0, 0));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, BLOCK, 0, 0, 11));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, BLOCK, 0, 0, 12));
+	EXPECT_TRUE(host_free(self->host, F_RDLCK, 0, 0));
+}
+
 TEST_F(locks, two_sessions)
 {
 	struct p9c *c = self->c, *d = p9c_new(self->w.server, NULL, false);
@@ -343,7 +358,7 @@ TEST_F(locks, without_writing)
 	ASSERT_EQ(0, p9c_walk(c, 0, 4, ""));
 	ASSERT_EQ(0, p9c_lopen(c, 4, O_RDONLY));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 4, WR, 0, 0, 0, 10));
-	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 4, WR, 0, 0, 0, 11));
+	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 4, WR, 0, 0, 9, 11));
 
 	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), P9_SHARE_RO));
 	ASSERT_EQ(0, p9_session_new(&d->session, share));
@@ -352,7 +367,7 @@ TEST_F(locks, without_writing)
 	ASSERT_EQ(0, p9c_walk(d, 0, 1, "f"));
 	ASSERT_EQ(0, p9c_lopen(d, 1, O_RDONLY));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(d, 1, WR, 0, 0, 0, 10));
-	EXPECT_EQ(P9_LOCK_BLOCKED, lock(d, 1, RD, 0, 0, 0, 11));
+	EXPECT_EQ(P9_LOCK_BLOCKED, lock(d, 1, RD, 0, 0, 9, 11));
 	EXPECT_FALSE(host_free(self->host, F_WRLCK, 0, 0));
 	EXPECT_EQ(-1, flock(self->host, LOCK_SH | LOCK_NB));
 	p9_session_free(d->session);
