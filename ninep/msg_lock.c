@@ -116,8 +116,8 @@ out:
  * size[4] Tgetlock tag[2] fid[4] type[1] start[8] length[8] proc_id[4] client_id[s];
  * Rgetlock type[1] start[8] length[8] proc_id[4] client_id[s]
  *
- * Who would refuse such a lock; with type unlock, nobody, and the question is sent back. A lock of
- * the host's has no client_id.
+ * Who would refuse such a lock; if nobody, the type is unlock and the question is sent back. A lock
+ * of the host's has no client_id. Linux's client always asks with type unlock: for any lock at all.
  */
 int p9_t_getlock(struct p9_req *req)
 {
@@ -128,7 +128,7 @@ int p9_t_getlock(struct p9_req *req)
 	const char *client = p9_get_string(&req->in);
 	struct p9_lock_op op = {
 		.what = P9_LOCK_TEST,
-		.range.write = type == P9_LOCK_TYPE_WRLCK,
+		.range.write = type != P9_LOCK_TYPE_RDLCK,
 		.proc = proc,
 		.client = client,
 	};
@@ -136,7 +136,7 @@ int p9_t_getlock(struct p9_req *req)
 	struct p9_fid *fid;
 	int err = p9_get_end(&req->in);
 
-	if (!err && type > P9_LOCK_TYPE_WRLCK)
+	if (!err && type > P9_LOCK_TYPE_UNLCK)
 		err = -EINVAL;
 	if (!err)
 		err = set_range(&op, start, length);

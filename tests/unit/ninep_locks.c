@@ -321,7 +321,12 @@ TEST_F(locks, getlock)
 	EXPECT_STREQ("", found.client);
 	/* Asking takes nothing. */
 	EXPECT_EQ(0, host_set(self->host, F_WRLCK, 0, 5));
-	EXPECT_EQ(-EINVAL, getlock(c, 1, UN, 0, 0, 10, &found));
+	ASSERT_EQ(0, getlock(c, 1, UN, 5, 0, 10, &found));
+	EXPECT_EQ(RD, found.type);
+	EXPECT_EQ(11, found.proc);
+	ASSERT_EQ(0, getlock(c, 1, UN, 5, 0, 11, &found));
+	EXPECT_EQ(UN, found.type);
+	EXPECT_EQ(-EINVAL, getlock(c, 1, UN + 1, 0, 0, 10, &found));
 	EXPECT_EQ(-EBADF, getlock(c, 0, WR, 0, 0, 10, &found));
 }
 
