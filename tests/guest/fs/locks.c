@@ -80,9 +80,13 @@ static int release(void)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	FILE *pid_file = fopen("holder", "r");
-	pid_t pid;
+	pid_t pid = 0;
 
-	if (!pid_file || fscanf(pid_file, "%d", &pid) != 1)
+	if (pid_file && fscanf(pid_file, "%d", &pid) != 1)
+		pid = 0;
+	if (pid_file)
+		fclose(pid_file);
+	if (!pid)
 		return ENOENT;
 	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pfd.fd < 0 || kill(pid, SIGKILL))
@@ -362,7 +366,9 @@ static int flock_by_child(void)
 	inherited = other_open();
 	TRY(in_child(child_locks));
 	TRY(in_child(other_is_refused));
-	SAME(host("fs lock try flock f 0 0"), EAGAIN);
+	/* Linux's 9P client gives it back for the host when the child ends, and keeps it here. */
+	if (where == ON_DISK)
+		SAME(host("fs lock try flock f 0 0"), EAGAIN);
 	CHECK(close(inherited) == 0);
 	TRY(in_child(other_gets));
 	SAME(host("fs lock try flock f 0 0"), 0);
@@ -507,7 +513,7 @@ static int ranges_with_host(enum kind k)
 	SAME(lock(k, fd, F_WRLCK, 0, 100, 0), 0);
 	SAME(lock(k, fd, F_WRLCK, 200, 0, 0), 0);
 	SAME(lock(k, fd, F_WRLCK, 150, 1, 0), EAGAIN);
-	CHECK(fcntl(fd, F_GETLK, &range) == 0);
+	CHECK(fcntl(fd, k == OFD ? F_OFD_GETLK : F_GETLK, &range) == 0);
 	SAME(range.l_type, F_WRLCK);
 	SAME(range.l_start, 100);
 	SAME(range.l_len, 100);
