@@ -66,6 +66,8 @@ copied() {
 
 for how in auto ring sync; do
 	: >"$T/share/ctl/null"
+	# The last round's is not to be taken for this one's.
+	: >"$T/log"
 	"$build/ninepin" serve --socket "$T/socket" --share "$T/share" --io $how 2>"$T/log" &
 	server=$!
 	until grep -q '^ninepin: serving' "$T/log" || ! kill -0 $server; do sleep 0.1; done

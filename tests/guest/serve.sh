@@ -11,6 +11,7 @@ server=
 served() {
 	dir=$1
 	shift
+	: >"$T/err"
 	ninepin serve --socket "$T/socket" --share "$dir" "$@" 2>"$T/err" &
 	server=$!
 	until has "$T/err" 'serving' || ! kill -0 $server; do sleep 1; done

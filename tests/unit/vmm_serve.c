@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -72,7 +73,9 @@ static void refuse_io_uring(void)
 		abort();
 }
 
-static bool without_io_uring; /* in commands started from now on */
+/* In commands started from now on: */
+static bool without_io_uring;
+static rlim_t most_files;
 
 static void start(struct command *c, char *const words[])
 {
@@ -94,6 +97,8 @@ static void start(struct command *c, char *const words[])
 		close(err[0]);
 		if (without_io_uring)
 			refuse_io_uring();
+		if (most_files)
+			setrlimit(RLIMIT_NOFILE, &(struct rlimit){most_files, most_files});
 		_exit(serve(argc, argv));
 	}
 	close(out[1]);
@@ -340,6 +345,33 @@ TEST_F(serve, many_clients)
 	more = client("s");
 	ASSERT_NE(NULL, more);
 	hang_up(more);
+	EXPECT_EQ(128 + SIGTERM, stop(&self->c, SIGTERM));
+}
+
+/* Descriptors run out before that. Who was connected is served on, and the others in their turn. */
+TEST_F(serve, too_few_descriptors)
+{
+	enum { MANY = 40 };
+	struct p9c *c[MANY];
+
+	most_files = 30;
+	SERVE(&self->c);
+	ASSERT_TRUE(await(&self->c, "serving"));
+	for (int i = 0; i < MANY; i++) {
+		c[i] = p9c_connect(connect_to("s"), NULL, NULL);
+		ASSERT_LE(0, c[i]->sock);
+		p9c_build(c[i], P9_TVERSION, "ds", 8192, "9P2000.L");
+		ASSERT_EQ(0, p9c_submit(c[i]));
+		/* The backlog is short: the last ones connect when the first have gone. */
+		if (i >= 20) {
+			EXPECT_EQ(0, p9c_wait(c[i - 20]));
+			hang_up(c[i - 20]);
+		}
+	}
+	for (int i = MANY - 20; i < MANY; i++) {
+		EXPECT_EQ(0, p9c_wait(c[i]));
+		hang_up(c[i]);
+	}
 	EXPECT_EQ(128 + SIGTERM, stop(&self->c, SIGTERM));
 }
 
