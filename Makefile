@@ -76,7 +76,8 @@ all: $(if $(SAN),$(BUILD)/$(SAN),$(BUILD))/ninepin
 
 # ---- what is not ours: packages, the guest kernel, the test harness ----
 
-PACKAGES = packages-build packages-kernel packages-host packages-tests packages-fuzz packages-lint
+PACKAGES = packages-build packages-kernel packages-host packages-tests packages-fuzz packages-long \
+	packages-lint
 .PHONY: $(PACKAGES)
 $(PACKAGES): packages-%:
 	@images/packages $*
@@ -189,6 +190,7 @@ TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh \
 .PHONY: test test-long
 test-long: export NINEPIN_LONG = 1
 test-long: TESTS += $(LONG_TESTS)
+test-long: | packages-long
 test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
 		| packages-host
 	@tests/run-tests $(BUILD) $(TESTS)
