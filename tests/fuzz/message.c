@@ -67,7 +67,7 @@ const char *message_name(uint8_t type)
 
 /* clang-format off */
 
-static const uint32_t fids[] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 3, 5, 7, 1024, P9_NOFID};
+static const uint32_t fids[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 3, 5, 9, 1024, P9_NOFID};
 
 static const char *const names[] = {
 	"f", "d", "g", "a", "b", "f", "d", "g", "..", "abs", "rel", "up", "file", "dangling", "p",
@@ -433,6 +433,9 @@ size_t message_opening(unsigned int step, uint32_t msize, uint16_t tag, uint8_t 
 		{P9_TWALK, BODY("\0\0\0\0" "\4\0\0\0" "\1\0" "\3\0rel")},
 		{P9_TWALK, BODY("\0\0\0\0" "\5\0\0\0" "\2\0" "\1\0d" "\1\0g")},
 		{P9_TWALK, BODY("\0\0\0\0" "\6\0\0\0" "\1\0" "\1\0p")},
+		{P9_TWALK, BODY("\0\0\0\0" "\7\0\0\0" "\1\0" "\1\0f")},
+		{P9_TXATTRCREATE, BODY("\7\0\0\0" "\6\0user.a" "\5\0\0\0\0\0\0\0" "\0\0\0\0")},
+		{P9_TXATTRWALK, BODY("\3\0\0\0" "\10\0\0\0" "\6\0user.b")},
 		/* clang-format on */
 	};
 	struct builder b = {.t = t};

@@ -45,8 +45,8 @@ size_t message_build(struct input *input, uint16_t tag, uint8_t *t);
 bool message_blocks(const uint8_t *t);
 /*
  * What a session begins with: Tversion, Tattach with fid 0, and then fids 1 and 2, a file and the
- * share's folder, open, 3 a folder, 4 a symbolic link, 5 a file, 6 a fifo. 0 when there are no more
- * steps.
+ * share's folder, open, 3 a folder, 4 a symbolic link, 5 a file, 6 a fifo, 7 an attribute to be
+ * set, 8 one to be read. 0 when there are no more steps.
  */
 size_t message_opening(unsigned int step, uint32_t msize, uint16_t tag, uint8_t *t);
 

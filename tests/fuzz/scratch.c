@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* No byte that is put into a file of the share has the upper bit. */
@@ -107,12 +108,16 @@ static void put_file(int dirfd, const char *name, const char *content, off_t siz
 void scratch_fill(void)
 {
 	static const char *const names[] = {".", "f", "d", "d/g", "abs", "p"};
-	int share = scratch.share;
+	int share = scratch.share, dir;
 
 	/* The umask is 0: a server has been made. */
 	put_file(share, "f", "Hello, share.", 20000);
 	try(mkdirat(share, "d", 0777));
 	put_file(share, "d/g", "g", 1);
+	/* Not every file system has attributes. */
+	dir = try(openat(share, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	(void)!fsetxattr(dir, "user.b", "value", 5, 0);
+	close(dir);
 	try(symlinkat(scratch.outside_path, share, "abs"));
 	try(symlinkat("../outside", share, "rel"));
 	try(symlinkat("../outside/secret", share, "file"));
