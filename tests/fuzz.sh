@@ -72,7 +72,7 @@ target() {
 	*)
 		failed=1
 		echo "not ok $n $name: status $status"
-		grep -v '^#[0-9]' "$log" | tail -n 60 | sed 's/^/# /'
+		grep -vE '^#[0-9]|NEW_FUNC|# Uses:' "$log" | tail -n 60 | sed 's/^/# /'
 		found=$(sed -n 's/.*Test unit written to //p' "$log")
 		how="${NINEPIN_FUZZ_EXECUTOR:+NINEPIN_FUZZ_EXECUTOR=$NINEPIN_FUZZ_EXECUTOR }"
 		[ -z "$found" ] || echo "# repeat it: ${how}NINEPIN_FUZZ_TRACE=1 $fuzz/$program $found"
