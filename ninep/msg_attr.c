@@ -139,6 +139,12 @@ int p9_t_setattr(struct p9_req *req)
 	if (err)
 		return err;
 	node = fid->node;
+	/*
+	 * The change of size sets mtime to now by itself. Asked for alone it would be the owner's
+	 * privilege, and Linux's client asks for both when somebody truncates who may only write.
+	 */
+	if ((valid & P9_SET_SIZE) && !(valid & P9_SET_MTIME_SET))
+		valid &= ~P9_SET_MTIME;
 
 	if (valid & (P9_SET_UID | P9_SET_GID)) {
 		err = p9_chown(req, node->fs, node->fd, valid & P9_SET_UID ? uid : (uid_t)-1,

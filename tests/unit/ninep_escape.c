@@ -315,6 +315,37 @@ TEST_F(share, acts_as_the_fids_user)
 	EXPECT_EQ(0, setfsgid(-1));
 }
 
+/*
+ * Who may write may truncate, and so change mtime; to change mtime alone is the owner's. Linux's
+ * client sends this for O_TRUNC and ftruncate(2).
+ */
+TEST_F(share, truncated_by_who_may_write)
+{
+	const uint32_t valid = P9_SET_SIZE | P9_SET_MTIME | P9_SET_CTIME;
+	struct p9c *c = self->c;
+	struct p9c_attr a, b, set = {.size = 0};
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "hello"));
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, "f"), 0666));
+	ASSERT_EQ(0, p9c_attach(c, 100, "", USER));
+	ASSERT_EQ(0, p9c_walk(c, 100, 1, "f"));
+	ASSERT_EQ(0, p9c_lopen(c, 1, O_RDWR));
+	EXPECT_EQ(0, p9c_setattr(c, 1, &set, valid));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
+	EXPECT_EQ(0, a.size);
+	/* Of what is empty already, too. */
+	usleep(20000);
+	EXPECT_EQ(0, p9c_setattr(c, 1, &set, valid));
+	ASSERT_EQ(0, p9c_getattr(c, 1, &b));
+	EXPECT_NE(0, memcmp(a.mtime, b.mtime, sizeof(a.mtime)));
+	ASSERT_EQ(0, p9c_walk(c, 100, 2, "f"));
+	EXPECT_EQ(0, p9c_setattr(c, 2, &set, valid));
+	EXPECT_EQ(-EPERM, p9c_setattr(c, 2, &set, P9_SET_MTIME));
+	EXPECT_EQ(-EPERM, p9c_setattr(c, 2, &set, valid | P9_SET_MTIME_SET));
+}
+
 /* As on a local disk: a write, truncation or new owner takes a program's special rights away. */
 TEST_F(share, set_id_bits_are_cleared)
 {
