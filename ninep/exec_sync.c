@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static struct {
 	gid_t gid;
 	int ngroups;
 	gid_t *groups;
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
 	bool known;
 } self;
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
@@ -37,8 +39,15 @@ static _Thread_local struct {
 	bool odd;
 } worn;
 
+static struct __user_cap_header_struct this_thread(void)
+{
+	return (struct __user_cap_header_struct){.version = _LINUX_CAPABILITY_VERSION_3};
+}
+
 static void self_init(void)
 {
+	struct __user_cap_header_struct header = this_thread();
+
 	self.uid = geteuid();
 	self.gid = getegid();
 	self.ngroups = getgroups(0, NULL);
@@ -47,7 +56,7 @@ static void self_init(void)
 		if (!self.groups || getgroups(self.ngroups, self.groups) < 0)
 			return;
 	}
-	self.known = self.ngroups >= 0;
+	self.known = self.ngroups >= 0 && !syscall(SYS_capget, &header, self.caps);
 }
 
 bool p9_identity_init(struct p9_who *own)
@@ -70,6 +79,25 @@ static bool set_ids(uid_t uid, gid_t gid, int ngroups, const gid_t *groups)
 	return (gid_t)syscall(SYS_setfsgid, -1) == gid && (uid_t)syscall(SYS_setfsuid, -1) == uid;
 }
 
+/*
+ * setfsuid(2) takes away and gives back what overrides a file's permissions, but not what else a
+ * file system asks for: to set trusted attributes and file capabilities, to go beyond quotas and
+ * into reserved blocks. What is left is needed to change again.
+ */
+static bool set_caps(uid_t uid)
+{
+	const uint32_t change = 1u << CAP_SETUID | 1u << CAP_SETGID;
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_header_struct header = this_thread();
+
+	memcpy(caps, self.caps, sizeof(caps));
+	if (uid) {
+		caps[0].effective &= change;
+		caps[1].effective = 0;
+	}
+	return !syscall(SYS_capset, &header, caps);
+}
+
 static int wear(struct p9_who who)
 {
 	bool done;
@@ -77,12 +105,13 @@ static int wear(struct p9_who who)
 	if (who.uid == P9_OWN) {
 		if (!worn.foreign && !worn.odd)
 			return 0;
-		done = set_ids(self.uid, self.gid, self.ngroups, self.groups);
+		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) &&
+		       set_caps(self.uid);
 		worn.foreign = false;
 	} else {
 		if (worn.foreign && !worn.odd && worn.who.uid == who.uid && worn.who.gid == who.gid)
 			return 0;
-		done = set_ids(who.uid, who.gid, 0, NULL);
+		done = set_ids(who.uid, who.gid, 0, NULL) && set_caps(who.uid);
 		worn.foreign = true;
 		worn.who = who;
 	}

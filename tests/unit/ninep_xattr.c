@@ -333,6 +333,37 @@ TEST_F(xattr, acts_as_the_user)
 	EXPECT_EQ(1, getxattr(p9c_path(&self->w, "f"), "user.a", NULL, 0));
 }
 
+/* What the host allows nobody but root, whoever's the file is. */
+TEST_F(xattr, not_roots_attributes)
+{
+	/* version 2, effective; permitted: CAP_NET_RAW */
+	static const uint32_t caps[5] = {0x02000001, 1 << 13};
+	struct p9c *c = self->c;
+	const char *path = p9c_path(&self->w, "f");
+
+	NEEDS_XATTRS;
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, setxattr(path, "trusted.a", "1", 1, 0));
+	ASSERT_EQ(0, chown(path, 12345, 12345));
+	ASSERT_EQ(0, p9c_attach(c, 100, "", 12345));
+	ASSERT_EQ(0, p9c_attach(c, 200, "", 0));
+	ASSERT_EQ(0, p9c_walk(c, 100, 1, "f"));
+	ASSERT_EQ(0, p9c_walk(c, 200, 2, "f"));
+	EXPECT_EQ(-ENODATA, get(c, 1, "trusted.a"));
+	EXPECT_EQ(0, get(c, 1, ""));
+	EXPECT_EQ(-EPERM, set(c, 1, "trusted.a", "2", 1, 0, 9));
+	EXPECT_EQ(-EPERM, set(c, 1, "security.a", "2", 1, 0, 9));
+	EXPECT_EQ(-EPERM, set(c, 1, "security.capability", caps, sizeof(caps), 0, sizeof(caps)));
+	EXPECT_EQ(0, set(c, 1, "user.a", "2", 1, 0, 9));
+	/* Root may, right after somebody else. */
+	EXPECT_EQ(1, get(c, 2, "trusted.a"));
+	EXPECT_EQ(0, set(c, 2, "trusted.a", "22", 2, 0, 9));
+	EXPECT_EQ(0, set(c, 2, "security.capability", caps, sizeof(caps), 0, sizeof(caps)));
+	EXPECT_EQ(2, getxattr(path, "trusted.a", NULL, 0));
+	EXPECT_EQ(-ENODATA, get(c, 1, "trusted.a"));
+}
+
 TEST_F(xattr, read_only)
 {
 	struct p9c *c = p9c_new(self->w.server, NULL, false);
