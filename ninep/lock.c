@@ -60,17 +60,6 @@ static bool is_whole(const struct p9_lock_range *r)
 
 enum held { NOTHING, READ, WRITE };
 
-/* The strongest lock that anybody has on all of [start, end], which no range's edge cuts. */
-static enum held held(const struct ranges *all, int64_t start, int64_t end)
-{
-	enum held most = NOTHING;
-
-	for (size_t i = 0; i < all->n; i++)
-		if (all->range[i].at.start <= start && all->range[i].at.end >= end)
-			most = all->range[i].at.write ? WRITE : most == NOTHING ? READ : most;
-	return most;
-}
-
 static struct flock host_flock(const struct p9_lock_file *file, int64_t start, int64_t end,
 			       enum held want)
 {
@@ -93,41 +82,97 @@ static int host_lock(const struct p9_lock_file *file, int64_t start, int64_t end
 	return err == -EACCES ? -EAGAIN : err == -EOPNOTSUPP || err == -ENOSYS ? 0 : err;
 }
 
-/* Where the next piece of [at, end] ends: no edge of a range lies within. */
-static int64_t piece_end(const struct ranges *all, int64_t at, int64_t end)
+/* From this byte on, one range more (1) or less (-1) locks, of those before or after an operation. */
+struct edge {
+	int64_t at;
+	int8_t by;
+	bool write;
+	bool after;
+};
+
+struct edges {
+	struct edge *edge;
+	size_t n;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Of what lies within [start, end]. */
+static void add_edges(struct edges *edges, const struct ranges *all, bool after, int64_t start,
+		      int64_t end)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		const struct p9_lock_range *r = &all->range[i].at;
+		const int64_t from = r->start > start ? r->start : start;
+		const int64_t to = r->end < end ? r->end : end;
 
-		if (r->start > at && r->start - 1 < end)
-			end = r->start - 1;
-		if (r->end >= at && r->end < end)
-			end = r->end;
+		if (from > to)
+			continue;
+		edges->edge[edges->n++] = (struct edge){from, 1, r->write, after};
+		if (to < P9_LOCK_END)
+			edges->edge[edges->n++] = (struct edge){to + 1, -1, r->write, after};
 	}
-	return end;
 }
 
-/* Locks [start, end] on the host as `to` has it; it was as `from` has it, and is on an error. */
-static int change_host(const struct p9_lock_file *file, const struct ranges *from,
-		       const struct ranges *to, int64_t start, int64_t end)
+/* In the order of their places, so that one pass over them finds what is to be changed. */
+static int edges_init(struct edges *edges, const struct ranges *old, const struct ranges *new,
+		      int64_t start, int64_t end)
 {
-	int64_t at = start, last = start;
-	int err = 0;
+	*edges = (struct edges){.edge = calloc(2 * (old->n + new->n) + 1, sizeof(struct edge))};
+	if (!edges->edge)
+		return -ENOMEM;
+	add_edges(edges, old, false, start, end);
+	add_edges(edges, new, true, start, end);
+	qsort(edges->edge, edges->n, sizeof(*edges->edge), by_place);
+	return 0;
+}
 
-	for (;; at = last + 1) {
-		enum held want, had;
+/* By so many readers and writers. */
+static enum held held(const unsigned int locks[2])
+{
+	return locks[true] ? WRITE : locks[false] ? READ : NOTHING;
+}
 
-		last = piece_end(to, at, piece_end(from, at, end));
-		want = held(to, at, last);
-		had = held(from, at, last);
-		if (want != had)
-			err = host_lock(file, at, last, want);
-		if (err || last == end)
+/*
+ * Locks the bytes up to `end` on the host as they are after the operation (or before it, to go
+ * back), where that differs. On an error *failed is where it stopped, if it is wanted; else it goes
+ * on.
+ */
+static int change_host(const struct p9_lock_file *file, const struct edges *edges, bool after,
+		       int64_t end, int64_t *failed)
+{
+	unsigned int locks[2][2] = {{0}};
+	int err;
+
+	for (size_t i = 0; i < edges->n;) {
+		const int64_t at = edges->edge[i].at;
+		int64_t last = P9_LOCK_END;
+		enum held want;
+
+		for (; i < edges->n && edges->edge[i].at == at; i++) {
+			const struct edge *edge = &edges->edge[i];
+
+			locks[edge->after][edge->write] += (unsigned int)edge->by;
+		}
+		if (i < edges->n)
+			last = edges->edge[i].at - 1;
+		if (at > end)
 			break;
+		want = held(locks[after]);
+		if (want == held(locks[!after]))
+			continue;
+		err = host_lock(file, at, last, want);
+		if (err && failed) {
+			*failed = at;
+			return err;
+		}
 	}
-	if (err && at > start)
-		change_host(file, to, from, start, at - 1);
-	return err;
+	return 0;
 }
 
 static int flock_of(const struct ranges *all)
@@ -268,13 +313,20 @@ static int change_all(struct p9_lock_file *file, const struct p9_lock_op *op,
 {
 	const bool all = op->what == P9_LOCK_GIVE_FID || op->by_fid;
 	const int64_t start = all ? 0 : op->range.start, end = all ? P9_LOCK_END : op->range.end;
-	int err = change_host(file, old, new, start, end);
+	int64_t failed = P9_LOCK_END;
+	struct edges edges;
+	int err = edges_init(&edges, old, new, start, end);
 
 	if (err)
 		return err;
-	err = change_flock(file, flock_of(new));
+	err = change_host(file, &edges, true, P9_LOCK_END, &failed);
+	if (!err)
+		err = change_flock(file, flock_of(new));
+	else
+		failed--;
 	if (err)
-		change_host(file, new, old, start, end);
+		change_host(file, &edges, false, failed, NULL);
+	free(edges.edge);
 	return err;
 }
 
@@ -290,6 +342,17 @@ static void replace(struct p9_lock_file *file, struct ranges *new)
 	file->all = *new;
 }
 
+/* Whether there is anything that op gives back. */
+static bool gives_back(const struct ranges *all, const struct p9_lock_op *op)
+{
+	int64_t start, end;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (takes_away(op, &all->range[i], &start, &end))
+			return true;
+	return false;
+}
+
 static int change(struct p9_lock_file *file, const struct p9_lock_op *op)
 {
 	const struct ranges *old = &file->all;
@@ -297,6 +360,8 @@ static int change(struct p9_lock_file *file, const struct p9_lock_op *op)
 	struct ranges new;
 	int err = -ENOMEM;
 
+	if (op->what != P9_LOCK_TAKE && !gives_back(old, op))
+		return 0;
 	if (op->what == P9_LOCK_TAKE) {
 		owner = find_owner(old, op);
 		if (!owner)

@@ -380,6 +380,94 @@ TEST_F(locks, without_writing)
 	p9c_free(d);
 }
 
+enum { BYTES = 24, OWNERS = 3 };
+
+/* What each owner has at each byte: UN, RD or WR; and the host, last. */
+struct model {
+	int has[OWNERS + 1][BYTES];
+};
+
+static int at_byte(const struct model *m, int byte, int from, int to)
+{
+	int most = UN;
+
+	for (int i = from; i < to; i++)
+		if (m->has[i][byte] != UN && most != WR)
+			most = m->has[i][byte];
+	return most;
+}
+
+static bool may_take(const struct model *m, int owner, int type, int start, int end)
+{
+	for (int b = start; b < end && type != UN; b++)
+		for (int i = 0; i <= OWNERS; i++)
+			if (i != owner && (m->has[i][b] == WR || (m->has[i][b] == RD && type == WR)))
+				return false;
+	return true;
+}
+
+/* Ranges of several owners and the host, at random, on a few bytes. */
+TEST_F(locks, at_random)
+{
+	static const short host_type[] = {[RD] = F_RDLCK, [WR] = F_WRLCK, [UN] = F_UNLCK};
+	struct p9c *c = self->c;
+	struct model m;
+	unsigned int blocked = 0;
+
+	for (int i = 0; i <= OWNERS; i++)
+		for (int b = 0; b < BYTES; b++)
+			m.has[i][b] = UN;
+	srand(1);
+	for (int round = 0; round < 2000; round++) {
+		int owner = rand() % (OWNERS + 1), type = rand() % 3;
+		int start = rand() % BYTES, end = start + 1 + rand() % (BYTES - start);
+		bool may = may_take(&m, owner, type, start, end);
+
+		if (owner == OWNERS) {
+			ASSERT_EQ(may ? 0 : -EAGAIN,
+				  host_set(self->host, host_type[type], start, end - start));
+		} else {
+			ASSERT_EQ(may ? P9_LOCK_SUCCESS : P9_LOCK_BLOCKED,
+				  lock(c, 1 + (uint32_t)(rand() % 3), type, 0, (uint64_t)start,
+				       (uint64_t)(end - start), 10 + (uint32_t)owner));
+		}
+		blocked += !may;
+		for (int b = start; b < end && may; b++)
+			m.has[owner][b] = type;
+		for (int b = 0; b < BYTES; b++) {
+			int guests = at_byte(&m, b, 0, OWNERS);
+
+			ASSERT_EQ(guests != WR, host_free(self->host, F_RDLCK, b, 1));
+			ASSERT_EQ(guests == UN, host_free(self->host, F_WRLCK, b, 1));
+		}
+	}
+	EXPECT_LT(100, blocked);
+	EXPECT_GT(1900, blocked);
+}
+
+/*
+ * Fids that once had a lock in a file with thousands end as fast as others: a session with many
+ * could not be ended else. (Without that this runs into the harness's time limit.)
+ */
+TEST_F(locks, many_fids_in_a_file_with_many)
+{
+	struct p9c *c = self->c;
+
+	for (uint32_t n = 0; n < P9_MAX_LOCKS - 2; n++)
+		ASSERT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 10 + 2ull * n, 1, 10));
+	for (uint32_t fid = 10; fid < 300; fid++) {
+		ASSERT_EQ(0, p9c_walk(c, 0, fid, "f"));
+		ASSERT_EQ(0, p9c_lopen(c, fid, O_RDWR));
+		ASSERT_EQ(P9_LOCK_SUCCESS, lock(c, fid, RD, 0, 5, 1, 10));
+	}
+	for (uint32_t fid = 10; fid < 299; fid++)
+		ASSERT_EQ(0, p9c_clunk(c, fid));
+	EXPECT_FALSE(host_free(self->host, F_WRLCK, 5, 1)); /* the last one's */
+	ASSERT_EQ(0, p9c_clunk(c, 299));
+	EXPECT_TRUE(host_free(self->host, F_WRLCK, 5, 1));
+	EXPECT_FALSE(host_free(self->host, F_RDLCK, 10, 1));
+}
+
 TEST_F(locks, as_many_as_may_be)
 {
 	struct p9c *c = self->c;
