@@ -257,6 +257,15 @@ static bool touch(const struct p9_lock_range *a, const struct p9_lock_range *b)
 }
 
 /*
+ * Whole files, locked through one fid by two processes, are one flock(2) on a description that the
+ * two share. Were it fcntl(2)'s, the client itself would have refused the second.
+ */
+static bool is_same_flock(const struct owned *r, const struct p9_lock_op *op)
+{
+	return r->fid == op->fid && is_whole(&r->at) && is_whole(&op->range);
+}
+
+/*
  * The ranges as they are after op; owner is whom it takes for. Neighbours of one owner, fid and
  * kind become one.
  */
@@ -281,6 +290,9 @@ static int after(const struct ranges *old, const struct p9_lock_op *op, struct o
 		}
 		if (!takes_away(op, r, &start, &end)) {
 			add(new, r, r->at.start, r->at.end);
+			/* Whoever of the two made it stronger or weaker, it is that for both. */
+			if (op->what == P9_LOCK_TAKE && is_same_flock(r, op))
+				new->range[new->n - 1].at.write = op->range.write;
 			continue;
 		}
 		if (r->at.start < start)
@@ -385,15 +397,6 @@ out_free:
 out:
 	put_owner(owner);
 	return err;
-}
-
-/*
- * Whole files, locked through one fid by two processes, are one flock(2) on a description that the
- * two share. Were it fcntl(2)'s, the client itself would have refused the second.
- */
-static bool is_same_flock(const struct owned *r, const struct p9_lock_op *op)
-{
-	return r->fid == op->fid && is_whole(&r->at) && is_whole(&op->range);
 }
 
 static const struct owned *conflict(const struct p9_lock_file *file, const struct p9_lock_op *op)

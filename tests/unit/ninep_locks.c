@@ -248,6 +248,20 @@ TEST_F(locks, shared_by_a_parent_and_its_child)
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, BLOCK, 0, 0, 11));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, BLOCK, 0, 0, 12));
 	EXPECT_TRUE(host_free(self->host, F_RDLCK, 0, 0));
+	/* One of them makes it a lock for reading, or for writing again: it is one lock. */
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, BLOCK, 0, 0, 10));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, RD, BLOCK, 0, 0, 11));
+	EXPECT_TRUE(host_free(self->host, F_RDLCK, 0, 0));
+	EXPECT_EQ(0, flock(self->host, LOCK_SH | LOCK_NB));
+	EXPECT_EQ(0, flock(self->host, LOCK_UN));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 2, RD, 0, 0, 0, 12));
+	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 1, WR, 0, 0, 0, 11));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 2, UN, 0, 0, 0, 12));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, BLOCK, 0, 0, 11));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, 0, 0, 0, 11)); /* the child ends */
+	EXPECT_FALSE(host_free(self->host, F_RDLCK, 0, 0));
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, BLOCK, 0, 0, 10));
+	EXPECT_TRUE(host_free(self->host, F_RDLCK, 0, 0));
 }
 
 TEST_F(locks, two_sessions)
