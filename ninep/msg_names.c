@@ -154,13 +154,18 @@ int p9_t_link(struct p9_req *req)
 static int rename_in(struct p9_req *req, struct p9_node *olddir, const char *oldname,
 		     struct p9_node *newdir, const char *newname)
 {
-	/* A file that loses its name this way stays the file of its fids. */
+	/*
+	 * Both have their descriptors, so that nobody looks for them by a name that is not theirs
+	 * any more; and a file that loses its name this way stays the file of its fids.
+	 */
+	struct p9_node *node = p9_node_at(req, olddir, oldname);
 	struct p9_node *over = p9_node_at(req, newdir, newname);
 	int err = p9_renameat(req, olddir->fs, olddir->fd, oldname, newdir->fd, newname);
 
 	if (!err)
 		p9_node_renamed(req, olddir, oldname, newdir, newname);
 	p9_node_release(req, over);
+	p9_node_release(req, node);
 	return err;
 }
 

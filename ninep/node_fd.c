@@ -327,6 +327,9 @@ int p9_node_pin(struct p9_req *req, struct p9_node *node)
 		pthread_mutex_unlock(&share->lock);
 
 		err = open_again(req, parent, child, name);
+		/* Who renames or removes it meanwhile has opened it before. */
+		if (err == -ESTALE && p9_node_try_pin(child))
+			err = 0;
 		if (!err)
 			p9_node_unpin(child);
 		p9_node_put(share, req, child);

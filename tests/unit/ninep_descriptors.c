@@ -430,6 +430,49 @@ TEST_F(few, several_threads)
 	}
 }
 
+struct renamer {
+	struct p9c *c;
+	atomic_bool stop, over;
+	int err;
+};
+
+static void *rename_to_and_fro(void *arg)
+{
+	static const char *const name[] = {"d", "e"};
+	struct renamer *r = arg;
+
+	for (unsigned int i = 0; !r->err && !atomic_load(&r->stop); i++)
+		r->err = p9c_call(r->c, P9_TRENAMEAT, "dsds", 0, name[i % 2], 0, name[(i + 1) % 2]);
+	atomic_store(&r->over, true);
+	return NULL;
+}
+
+/* A file below a folder that the guest itself renames is not lost, whoever comes first. */
+TEST_F(few, below_what_is_renamed)
+{
+	struct renamer r = {.c = p9c_new(self->w.server, self->w.session, false)};
+	struct p9c *c = self->c;
+	struct p9c_attr a;
+	pthread_t thread;
+	int err = 0;
+
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "d"), 0755));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "d/f", "below"));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "d/f"));
+	r.c->pump = -1;
+	r.c->tag = 10;
+	pthread_create(&thread, NULL, rename_to_and_fro, &r);
+	for (unsigned int i = 0; i < 50 && !err; i++)
+		err = crowd(c) ?: p9c_getattr(c, 1, &a);
+	EXPECT_EQ(0, err);
+	atomic_store(&r.stop, true);
+	while (!atomic_load(&r.over))
+		p9c_pump(&self->w, 2);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, r.err);
+	p9c_free(r.c);
+}
+
 FIXTURE(many)
 {
 	int unused;
