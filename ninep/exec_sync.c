@@ -105,8 +105,7 @@ static int wear(struct p9_who who)
 	if (who.uid == P9_OWN) {
 		if (!worn.foreign && !worn.odd)
 			return 0;
-		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) &&
-		       set_caps(self.uid);
+		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) && set_caps(self.uid);
 		worn.foreign = false;
 	} else {
 		if (worn.foreign && !worn.odd && worn.who.uid == who.uid && worn.who.gid == who.gid)

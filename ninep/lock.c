@@ -82,7 +82,7 @@ static int host_lock(const struct p9_lock_file *file, int64_t start, int64_t end
 	return err == -EACCES ? -EAGAIN : err == -EOPNOTSUPP || err == -ENOSYS ? 0 : err;
 }
 
-/* From this byte on, one range more (1) or less (-1) locks, of those before or after an operation. */
+/* From here on one range more (1) or less (-1) locks, of those before or after an operation. */
 struct edge {
 	int64_t at;
 	int8_t by;

@@ -415,7 +415,8 @@ static bool may_take(const struct model *m, int owner, int type, int start, int 
 {
 	for (int b = start; b < end && type != UN; b++)
 		for (int i = 0; i <= OWNERS; i++)
-			if (i != owner && (m->has[i][b] == WR || (m->has[i][b] == RD && type == WR)))
+			if (i != owner &&
+			    (m->has[i][b] == WR || (m->has[i][b] == RD && type == WR)))
 				return false;
 	return true;
 }
