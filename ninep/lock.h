@@ -67,6 +67,11 @@ struct p9_lock_op {
 	char *holder_client; /* malloc'd; NULL: the host */
 };
 
+static inline bool p9_lock_gives(const struct p9_lock_op *op)
+{
+	return op->what == P9_LOCK_GIVE || op->what == P9_LOCK_GIVE_FID;
+}
+
 /* Carries op out, here and now. -EAGAIN: somebody has it; -ENOLCK, -ENOMEM, or as fcntl(2). */
 int p9_lock_call(struct p9_lock_op *op);
 

@@ -270,6 +270,8 @@ int p9_t_remove(struct p9_req *req)
 	if (err)
 		return err;
 	err = p9_fid_get_any(req, num, &fid);
+	if (req->dropped)
+		return err;
 	req->acted = true;
 	gone = p9_fid_clunk(req, num);
 	if (!err && fid->xattr)

@@ -111,8 +111,11 @@ bool p9_req_drop(struct p9_io *io)
 {
 	struct p9_req *req = io->req;
 
-	/* A descriptor is closed, and what was locked through it freed, come what may. */
-	if (io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && io->lock->what == P9_LOCK_GIVE_FID))
+	/*
+	 * A descriptor is closed come what may, and what was locked is given back: the client has
+	 * forgotten it by then.
+	 */
+	if (io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && p9_lock_gives(io->lock)))
 		return false;
 	if (req->acted || !atomic_load(&req->flushed))
 		return false;
@@ -124,6 +127,7 @@ bool p9_req_drop(struct p9_io *io)
 /* Tflush: waits for a tag's end. False: there is nothing to wait for. */
 static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t tag)
 {
+	struct p9_server *server = session->share->server;
 	struct p9_req **flushers = NULL;
 	struct p9_ending *ending;
 	struct p9_req *other;
@@ -142,21 +146,34 @@ static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t t
 		*flushers = req;
 	}
 	pthread_mutex_unlock(&session->lock);
-	/* It may be waiting for a lock. After this `req` may be gone. */
+	/* It may be waiting for a lock. `req` and its session may be gone by now. */
 	if (flushers)
-		p9_lockwait_poke(&session->share->server->lockwait);
+		p9_lockwait_poke(&server->lockwait);
 	return flushers;
 }
 
-/* Tversion: waits for all others' end. */
-static bool await_all(struct p9_session *session)
+/* The session's lock is held. None of the requests begins any more, but for `but`. */
+static void flush_all(struct p9_session *session, const struct p9_req *but)
 {
+	for (unsigned int i = 0; i < P9_TAG_BUCKETS; i++)
+		for (struct p9_req *req = session->by_tag[i]; req; req = req->next_tag)
+			if (req != but)
+				atomic_store(&req->flushed, true);
+}
+
+/* Tversion: waits for all others' end. */
+static bool await_all(struct p9_session *session, const struct p9_req *version)
+{
+	struct p9_server *server = session->share->server;
 	bool others;
 
 	pthread_mutex_lock(&session->lock);
 	others = session->active > 1;
 	session->version_waits = others;
+	flush_all(session, version);
 	pthread_mutex_unlock(&session->lock);
+	if (others)
+		p9_lockwait_poke(&server->lockwait);
 	return others;
 }
 
@@ -172,7 +189,7 @@ static bool hand_over(struct p9_req *req)
 	if (io->op == P9_IO_AWAIT_TAG)
 		return await_tag(req->session, req, io->tag);
 	if (io->op == P9_IO_AWAIT_ALL)
-		return await_all(req->session);
+		return await_all(req->session, req);
 	if (io->op == P9_IO_AWAIT_LOCK) {
 		p9_lockwait_give(&server->lockwait, io);
 		return true;
@@ -430,9 +447,7 @@ void p9_session_reset(struct p9_session *session)
 
 	pthread_mutex_lock(&session->lock);
 	session->resetting++;
-	for (unsigned int i = 0; i < P9_TAG_BUCKETS; i++)
-		for (struct p9_req *req = session->by_tag[i]; req; req = req->next_tag)
-			atomic_store(&req->flushed, true);
+	flush_all(session, NULL);
 	p9_lockwait_poke(&server->lockwait);
 	if (server->executor != P9_EXEC_SYNC && p9_ring_here(&server->ring))
 		drain_here(session);

@@ -632,6 +632,22 @@ TEST_F(locks, waiting_ends_with_the_session)
 	p9c_free(d);
 }
 
+/* A new session does not wait until they have waited long enough. */
+TEST_F(locks, waiting_ends_with_a_new_session)
+{
+	struct p9c *c = self->c, *d = another(&self->w, 7);
+
+	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
+	build_lock(d, 2, 11);
+	ASSERT_EQ(0, p9c_submit(d));
+	p9c_pump(&self->w, 60);
+	EXPECT_FALSE(p9c_is_done(d));
+	ASSERT_EQ(0, p9c_version(c, 65536));
+	EXPECT_EQ(P9C_DROPPED, p9c_wait(d));
+	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 0));
+	p9c_free(d);
+}
+
 TEST_F(locks, no_more_than_so_many_wait)
 {
 	struct p9c *c = self->c, *d[P9_MAX_LOCK_WAITS + 1];
