@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The work of well-known programs in a share, in each cache mode, and first on the local ext4: see
-# workloads. Extended by CASES='git tar' in the environment: only these.
+# workloads. With CASES='git tar' in the environment: only these.
 #
 # Needs the machine's programs: packages "long".
 . "${0%/*}/lib"
 
 source=$EXT4/source
-mkdir "$source" "$EXT4/disk" "$EXT4/tree"
+mkdir "$source" "$EXT4/tree"
 
 # ---- a repository with a history, of this project's own files ----
 
@@ -75,7 +75,6 @@ make_debian() {
 	: >"$EXT4/tree/debian/var/lib/dpkg/available"
 	mkdir -p "$EXT4/tree/debian/var/lib/dpkg/updates" "$EXT4/tree/debian/var/lib/apt/lists/partial" \
 		"$EXT4/tree/debian/var/cache/apt/archives/partial" "$EXT4/tree/debian/var/log/apt"
-	tar c -f "$source/debian.tar" -C "$EXT4/tree" debian
 }
 
 # probe_1.deb and its next version: a program, a set-id one, a file of settings, links.
@@ -111,11 +110,13 @@ make_deb 2
 check "the repository is there" [ "$(git -C "$source/repo" rev-list --count HEAD)" -gt 6 ]
 check "the small Debian is there" [ -x "$EXT4/tree/debian/usr/bin/apt-get" ]
 
-# The cases of one place. Words of CASES are split on purpose.
+# run WHERE MODE COMMAND…: the cases of one place. Words of CASES are split on purpose.
 run() {
-	where=$1
-	shift
-	"$@" || status=$?
+	where=$1 mode=$2
+	shift 2
+	mkdir "$EXT4/$mode"
+	cp -a "$EXT4/tree/debian" "$EXT4/$mode"
+	"$@"
 	check "all of it ran: $where" is "$status $(tail -n 1 "$T/out")" "0 done"
 	cases "$where"
 }
@@ -127,11 +128,10 @@ on_disk() {
 }
 
 patience=2400
-run "ext4 itself" on_disk
+run "ext4 itself" disk on_disk
 for mode in none mmap loose; do
-	mkdir "$EXT4/$mode"
 	# shellcheck disable=SC2086
-	run "cache=$mode" np --share "$EXT4/$mode:$EXT4/$mode,cache=$mode" \
+	run "cache=$mode" $mode np --share "$EXT4/$mode:$EXT4/$mode,cache=$mode" \
 		--share "$source:$source:ro,cache=$mode" --share "$TESTS:/tests:ro" -- \
 		/tests/workloads $mode "$EXT4/$mode" "$source" ${CASES-}
 done
