@@ -237,7 +237,7 @@ static bool consume(struct p9_stream *stream)
 }
 
 /* Reads once: the rest of a message straight to its place, what follows into `in`. False: that was
- * all there is for now. */
+ * all there is so far. */
 static bool receive(struct p9_stream *stream)
 {
 	struct call *call = stream->incoming;
