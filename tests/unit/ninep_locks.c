@@ -518,6 +518,34 @@ static void build_lock(struct p9c *c, uint32_t fid, uint32_t proc)
 	p9c_build(c, P9_TLOCK, "dbdqqds", fid, WR, BLOCK, (uint64_t)0, (uint64_t)5, proc, "guest");
 }
 
+/* Submits what is to wait. On a busy machine its second may be over at once: then once more. */
+static bool waits(struct p9c_world *w, struct p9c *d)
+{
+	for (int i = 0; i < 50; i++) {
+		if (p9c_submit(d))
+			return false;
+		p9c_pump(w, 40);
+		if (!p9c_is_done(d))
+			return true;
+	}
+	return false;
+}
+
+/* The status in the end, coming again as a client does. */
+static int comes(struct p9c *d)
+{
+	for (;;) {
+		int err = p9c_wait(d);
+		int status = err ?: (int)p9c_get(d, 1);
+
+		if (status != P9_LOCK_BLOCKED)
+			return status;
+		err = p9c_submit(d);
+		if (err)
+			return err;
+	}
+}
+
 TEST_F(locks, waits_until_it_is_free)
 {
 	struct p9c *c = self->c, *d = another(&self->w, 7);
@@ -525,29 +553,20 @@ TEST_F(locks, waits_until_it_is_free)
 	/* For another owner, */
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
 	build_lock(d, 2, 11);
-	ASSERT_EQ(0, p9c_submit(d));
-	p9c_pump(&self->w, 60);
-	EXPECT_FALSE(p9c_is_done(d));
+	ASSERT_TRUE(waits(&self->w, d));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, 0, 0, 5, 10));
-	EXPECT_EQ(0, p9c_wait(d));
-	EXPECT_EQ(P9_LOCK_SUCCESS, p9c_get(d, 1));
+	EXPECT_EQ(P9_LOCK_SUCCESS, comes(d));
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 2, UN, 0, 0, 5, 11));
 	/* for the host, which does not say when, */
 	ASSERT_EQ(0, host_set(self->host, F_WRLCK, 0, 1));
-	ASSERT_EQ(0, p9c_submit(d));
-	p9c_pump(&self->w, 60);
-	EXPECT_FALSE(p9c_is_done(d));
+	ASSERT_TRUE(waits(&self->w, d));
 	ASSERT_EQ(0, host_set(self->host, F_UNLCK, 0, 1));
-	EXPECT_EQ(0, p9c_wait(d));
-	EXPECT_EQ(P9_LOCK_SUCCESS, p9c_get(d, 1));
+	EXPECT_EQ(P9_LOCK_SUCCESS, comes(d));
 	/* and for the end of a fid. */
 	build_lock(d, 3, 12);
-	ASSERT_EQ(0, p9c_submit(d));
-	p9c_pump(&self->w, 60);
-	EXPECT_FALSE(p9c_is_done(d));
+	ASSERT_TRUE(waits(&self->w, d));
 	EXPECT_EQ(0, p9c_clunk(c, 2));
-	EXPECT_EQ(0, p9c_wait(d));
-	EXPECT_EQ(P9_LOCK_SUCCESS, p9c_get(d, 1));
+	EXPECT_EQ(P9_LOCK_SUCCESS, comes(d));
 	p9c_free(d);
 }
 
@@ -572,9 +591,7 @@ TEST_F(locks, waiting_can_be_flushed)
 
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
 	build_lock(d, 2, 11);
-	ASSERT_EQ(0, p9c_submit(d));
-	p9c_pump(&self->w, 60);
-	EXPECT_FALSE(p9c_is_done(d));
+	ASSERT_TRUE(waits(&self->w, d));
 	EXPECT_EQ(0, p9c_call(c, P9_TFLUSH, "w", 7));
 	EXPECT_TRUE(p9c_is_done(d));
 	EXPECT_EQ(P9C_DROPPED, p9c_wait(d));
@@ -624,8 +641,7 @@ TEST_F(locks, waiting_ends_with_the_session)
 
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
 	build_lock(d, 2, 11);
-	ASSERT_EQ(0, p9c_submit(d));
-	p9c_pump(&self->w, 60);
+	ASSERT_TRUE(waits(&self->w, d));
 	p9_session_reset(self->w.session);
 	EXPECT_EQ(P9C_DROPPED, p9c_wait(d));
 	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 0));
@@ -639,9 +655,7 @@ TEST_F(locks, waiting_ends_with_a_new_session)
 
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
 	build_lock(d, 2, 11);
-	ASSERT_EQ(0, p9c_submit(d));
-	p9c_pump(&self->w, 60);
-	EXPECT_FALSE(p9c_is_done(d));
+	ASSERT_TRUE(waits(&self->w, d));
 	ASSERT_EQ(0, p9c_version(c, 65536));
 	EXPECT_EQ(P9C_DROPPED, p9c_wait(d));
 	EXPECT_TRUE(host_free(self->host, F_WRLCK, 0, 0));
@@ -650,20 +664,27 @@ TEST_F(locks, waiting_ends_with_a_new_session)
 
 TEST_F(locks, no_more_than_so_many_wait)
 {
-	struct p9c *c = self->c, *d[P9_MAX_LOCK_WAITS + 1];
+	struct p9c *c = self->c, *d[P9_MAX_LOCK_WAITS + 1], *last;
+	bool others_wait = false;
 
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, WR, 0, 0, 5, 10));
 	for (unsigned int i = 0; i <= P9_MAX_LOCK_WAITS; i++) {
 		d[i] = another(&self->w, (uint16_t)(100 + i));
 		build_lock(d[i], 2, 100 + i);
-		ASSERT_EQ(0, p9c_submit(d[i]));
 	}
-	/* The one too many is told at once, so that somebody else's request finds its place. */
-	while (!p9c_is_done(d[P9_MAX_LOCK_WAITS]))
-		p9c_pump(&self->w, 2);
-	EXPECT_FALSE(p9c_is_done(d[0]));
-	EXPECT_EQ(0, p9c_wait(d[P9_MAX_LOCK_WAITS]));
-	EXPECT_EQ(P9_LOCK_BLOCKED, p9c_get(d[P9_MAX_LOCK_WAITS], 1));
+	last = d[P9_MAX_LOCK_WAITS];
+	/* All in less than the second that they wait, if the machine is not too busy. */
+	for (int round = 0; round < 20 && !others_wait; round++) {
+		for (unsigned int i = 0; i <= P9_MAX_LOCK_WAITS; i++)
+			ASSERT_EQ(0, p9c_submit(d[i]));
+		/* The one too many is told at once, so that somebody else finds his place. */
+		EXPECT_EQ(0, p9c_wait(last));
+		EXPECT_EQ(P9_LOCK_BLOCKED, p9c_get(last, 1));
+		others_wait = !p9c_is_done(d[0]);
+		for (unsigned int i = 0; i < P9_MAX_LOCK_WAITS && !others_wait; i++)
+			EXPECT_EQ(0, p9c_wait(d[i]));
+	}
+	EXPECT_TRUE(others_wait);
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 1, UN, 0, 0, 5, 10));
 	/* One of them gets it, the others wait on. */
 	p9_session_reset(self->w.session);
