@@ -66,7 +66,8 @@ static void build(struct p9c *c, uint64_t *state)
 	uint32_t fid = rnd(state, 3) ? rnd(state, FIDS) : 0, gid = getgid();
 	uint32_t other = 1 + rnd(state, FIDS - 1); /* fid 0 stays the root */
 	const char *one = name(state), *two = name(state);
-	uint32_t mode = rnd(state, 4) ? 0666 : rnd(state, 010000);
+	/* The owner's rights stay, so that there is something to do for who is not root, too. */
+	uint32_t mode = 0700 | (rnd(state, 4) ? 0066 : rnd(state, 010000));
 
 	switch (rnd(state, 34)) {
 	case 0:
