@@ -63,6 +63,20 @@ static int carry_out(struct p9_req *req, struct p9_fid *fid, struct p9_lock_op *
 	return err;
 }
 
+/* An open fid, held, and the locks of its file. */
+static int get_file(struct p9_req *req, uint32_t num, struct p9_fid **fid,
+		    struct p9_lock_file **file)
+{
+	int err = p9_fid_get(req, num, fid);
+
+	if (err)
+		return err;
+	err = (*fid)->fd < 0 ? -EBADF : p9_lock_file_get(req, *fid, file);
+	if (err)
+		p9_fid_put(req, *fid);
+	return err;
+}
+
 /*
  * size[4] Tlock tag[2] fid[4] type[1] flags[4] start[8] length[8] proc_id[4] client_id[s];
  * Rlock status[1]
@@ -94,22 +108,16 @@ int p9_t_lock(struct p9_req *req)
 	if (!err)
 		err = set_range(&op, start, length);
 	if (!err)
-		err = p9_fid_get(req, num, &fid);
+		err = get_file(req, num, &fid, &op.file);
 	if (err)
 		return err;
-	err = fid->fd < 0 ? -EBADF : p9_lock_file_get(req, fid, &op.file);
-	if (err)
-		goto out;
 	op.fid = fid;
 	op.by_fid = op.what == P9_LOCK_GIVE && (flags & P9_LOCK_FLAGS_BLOCK) && !start && !length;
 	err = carry_out(req, fid, &op, flags & P9_LOCK_FLAGS_BLOCK);
 	p9_lock_file_put(req->session, req, op.file);
-	p9_put8(&req->out, err ? P9_LOCK_BLOCKED : P9_LOCK_SUCCESS);
-	if (err == -EAGAIN)
-		err = 0;
-out:
 	p9_fid_put(req, fid);
-	return err;
+	p9_put8(&req->out, err ? P9_LOCK_BLOCKED : P9_LOCK_SUCCESS);
+	return err == -EAGAIN ? 0 : err;
 }
 
 /*
@@ -141,16 +149,14 @@ int p9_t_getlock(struct p9_req *req)
 	if (!err)
 		err = set_range(&op, start, length);
 	if (!err)
-		err = p9_fid_get(req, num, &fid);
+		err = get_file(req, num, &fid, &op.file);
 	if (err)
 		return err;
-	err = fid->fd < 0 ? -EBADF : p9_lock_file_get(req, fid, &op.file);
-	if (err)
-		goto out;
 	err = p9_lock(req, fid->node->fs, &op);
 	p9_lock_file_put(req->session, req, op.file);
+	p9_fid_put(req, fid);
 	if (err)
-		goto out;
+		return err;
 	if (op.free) {
 		p9_put8(&req->out, P9_LOCK_TYPE_UNLCK);
 		p9_put64(&req->out, start);
@@ -166,7 +172,5 @@ int p9_t_getlock(struct p9_req *req)
 		p9_put_string(&req->out, op.holder_client ?: "");
 	}
 	free(op.holder_client);
-out:
-	p9_fid_put(req, fid);
-	return err;
+	return 0;
 }
