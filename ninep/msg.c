@@ -85,6 +85,7 @@ static void begin(struct p9_req *req)
 size_t p9_error(struct p9_req *req, int err)
 {
 	begin(req);
+	req->counted.failed = true;
 	p9_put32(&req->out, (uint32_t)-err);
 	return req->out.full ? 0 : finish(req, P9_RLERROR);
 }

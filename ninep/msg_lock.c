@@ -3,21 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "ninep/clock.h"
 #include "ninep/lock.h"
 #include "ninep/msg.h"
 
 /* How long a lock is waited for before the client is told to come again. */
-#define HOLD_MS 1000
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+#define HOLD_NS 1000000000ull
 
 /* The bytes from start on, all of them if length is 0. */
 static int set_range(struct p9_lock_op *op, uint64_t start, uint64_t length)
@@ -39,7 +31,7 @@ static bool wait_for_lock(struct p9_req *req, uint64_t until)
 	struct p9_session *session = req->session;
 	bool waited = false;
 
-	if (now_ms() >= until)
+	if (p9_now_ns() >= until)
 		return false;
 	if (atomic_fetch_add(&session->lock_waits, 1) < P9_MAX_LOCK_WAITS)
 		waited = p9_await_lock(req);
@@ -49,7 +41,7 @@ static bool wait_for_lock(struct p9_req *req, uint64_t until)
 
 static int carry_out(struct p9_req *req, struct p9_fid *fid, struct p9_lock_op *op, bool wait)
 {
-	uint64_t until = now_ms() + HOLD_MS;
+	uint64_t until = p9_now_ns() + HOLD_NS;
 	int err;
 
 	/* Before it is taken: whoever ends the fid must know. */

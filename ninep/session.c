@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ninep/clock.h"
 #include "ninep/proto.h"
 
 /* ---- tags; the session's lock is held ---- */
@@ -177,6 +178,13 @@ static bool await_all(struct p9_session *session, const struct p9_req *version)
 	return others;
 }
 
+/* Where the request has been: further than before, never less far. */
+static void took_path(struct p9_req *req, enum p9_path path)
+{
+	if (req->counted.path < path)
+		req->counted.path = path;
+}
+
 /*
  * What the request waits for is given to whoever carries it out; from then on another thread may
  * own the request. False: it need not wait after all.
@@ -191,13 +199,17 @@ static bool hand_over(struct p9_req *req)
 	if (io->op == P9_IO_AWAIT_ALL)
 		return await_all(req->session, req);
 	if (io->op == P9_IO_AWAIT_LOCK) {
+		took_path(req, P9_PATH_WORKER);
 		p9_lockwait_give(&server->lockwait, io);
 		return true;
 	}
-	if (p9_ring_takes(&server->ring, io))
+	if (p9_ring_takes(&server->ring, io)) {
+		took_path(req, P9_PATH_RING);
 		p9_ring_give(&server->ring, io);
-	else
+	} else {
+		took_path(req, P9_PATH_WORKER);
 		p9_workers_give(&server->workers, io);
+	}
 	return true;
 }
 
@@ -210,6 +222,7 @@ static struct p9_req *end(struct p9_req *req, size_t len)
 	struct p9_session *session = req->session;
 	struct p9_server *server = session->share->server;
 	struct p9_ending ending = {.tag = req->tag};
+	struct p9_counted counted = req->counted;
 	p9_done done = req->done;
 	void *opaque = req->opaque;
 	struct p9_req *waiters;
@@ -231,7 +244,10 @@ static struct p9_req *end(struct p9_req *req, size_t len)
 
 	done(opaque, len);
 
+	counted.published_ns = p9_now_ns();
+	counted.sent = (uint32_t)len;
 	pthread_mutex_lock(&session->lock);
+	p9_stats_add(&session->stats, &counted);
 	if (tagged)
 		del_ending(session, &ending);
 	waiters = ending.flushers;
@@ -348,11 +364,12 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque)
 {
 	struct p9_server *server = session->share->server;
+	struct p9_counted counted = {.taken_ns = p9_now_ns()};
 	uint8_t header[P9_TWRITE_DATA] = {0};
 	struct p9_req *req;
+	size_t got, len = p9_iov_len(t_iov, t_n);
 	uint32_t size;
 	bool drop;
-	size_t got;
 	int err;
 
 	if (t_n > P9_MAX_IOV || r_n > P9_MAX_IOV)
@@ -361,7 +378,9 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	drop = got < P9_HEADER || p9_iov_len(r_iov, r_n) < P9_RLERROR_SIZE;
 	memcpy(&size, header, sizeof(size));
 	size = le32toh(size);
-	err = check_header(session, header[4], size, p9_iov_len(t_iov, t_n));
+	counted.type = header[4];
+	counted.received = size < len ? size : (uint32_t)len;
+	err = check_header(session, header[4], size, len);
 
 	pthread_mutex_lock(&session->lock);
 	req = take_slot(session);
@@ -374,6 +393,7 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	req->done = done;
 	req->opaque = opaque;
 	req->type = header[4];
+	req->counted = counted;
 	req->tag = (uint16_t)(header[5] | header[6] << 8);
 	req->acted = req->dropped = false;
 	atomic_store(&req->flushed, false);

@@ -15,6 +15,7 @@
 #include "ninep/node.h"
 #include "ninep/p9.h"
 #include "ninep/server.h"
+#include "ninep/stats.h"
 #include "ninep/wire.h"
 
 /* The kind of thread a request is being carried on by. */
@@ -36,6 +37,7 @@ struct p9_req {
 	struct p9_io *io; /* what the coroutine waits for */
 	enum p9_place place;
 	struct p9_who who; /* the identity it acts as */
+	struct p9_counted counted;
 
 	uint8_t type;
 	uint16_t tag;
@@ -95,6 +97,7 @@ struct p9_session {
 	struct p9_req *by_tag[P9_TAG_BUCKETS];
 	struct p9_ending *endings;
 	struct p9_req *free; /* the last one used first: its memory is warm */
+	struct p9_stats stats;
 	unsigned int fresh;  /* req[] from here on was never used, and takes no memory yet */
 	struct p9_req req[P9_MAX_REQS];
 };
