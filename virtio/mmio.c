@@ -31,6 +31,7 @@ void virtio_destroy(struct virtio_dev *vdev)
 static void raise_irq(struct virtio_dev *vdev, unsigned int bit)
 {
 	atomic_fetch_or(&vdev->interrupt_status, bit);
+	atomic_fetch_add_explicit(&vdev->interrupts, 1, memory_order_relaxed);
 	vdev->irq(vdev->irq_arg);
 }
 
@@ -182,8 +183,10 @@ void virtio_mmio_write(struct virtio_dev *vdev, uint64_t offset, const void *dat
 
 	switch (offset) {
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		if (value < vdev->nqueues && virtio_live(vdev))
+		if (value < vdev->nqueues && virtio_live(vdev)) {
+			atomic_fetch_add_explicit(&vdev->kicks, 1, memory_order_relaxed);
 			vdev->ops->notify(vdev, value);
+		}
 		return;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
 		atomic_fetch_and(&vdev->interrupt_status, ~value);

@@ -54,6 +54,10 @@ struct virtio_dev {
 	uint32_t features_sel;
 	uint32_t driver_features_sel;
 	uint32_t queue_sel;
+
+	/* Counted since virtio_init(), resets included; read by whoever wants to know. */
+	_Atomic uint64_t kicks;	     /* writes to QueueNotify that reached the device */
+	_Atomic uint64_t interrupts; /* edges raised */
 };
 
 /* The device-specific fields above irq are set by the caller before. */

@@ -29,6 +29,7 @@ enum {
 	OPT_RESULT,
 	OPT_CONSOLE_LOG,
 	OPT_IO,
+	OPT_STATS,
 };
 
 static const struct option long_options[] = {
@@ -44,6 +45,7 @@ static const struct option long_options[] = {
 	{ "result", required_argument, NULL, OPT_RESULT },
 	{ "console-log", required_argument, NULL, OPT_CONSOLE_LOG },
 	{ "io", required_argument, NULL, OPT_IO },
+	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -361,6 +363,9 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		return parse_duration(arg, &opt->timeout_ms, why);
 	case OPT_IO:
 		return parse_executor(arg, &opt->executor, why);
+	case OPT_STATS:
+		opt->stats = true;
+		return 0;
 	case 'c':
 		return parse_cpus(arg, &opt->cpus, why);
 	case 'm':

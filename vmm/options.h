@@ -40,6 +40,7 @@ struct run_options {
 	uint64_t timeout_ms; /* 0: none */
 	enum p9_executor executor;
 	bool verbose;
+	bool stats;
 	bool help;
 	char *const *command; /* borrowed from argv, ends with NULL; empty: a shell */
 };

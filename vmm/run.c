@@ -12,10 +12,10 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "images/frames.h"
+#include "ninep/clock.h"
 #include "vmm/commands.h"
 #include "vmm/console_log.h"
 #include "vmm/link.h"
@@ -26,6 +26,7 @@
 #include "vmm/outcome.h"
 #include "vmm/plan.h"
 #include "vmm/signals.h"
+#include "vmm/stats.h"
 #include "vmm/stdio.h"
 
 /* A panicked kernel restarts by itself (panic=-1); one that was told not to is ended after this. */
@@ -69,6 +70,7 @@ static const char usage_text[] =
 	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"
 	"  --result FILE        how it ended, as JSON\n"
 	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
+	"  --stats              at the end, on stderr: times of 9P requests, exits\n"
 	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
 	"                       io_uring, by system calls only (auto)\n"
 	"At a terminal Ctrl-A x ends the VM, Ctrl-A a types a Ctrl-A.\n"
@@ -76,17 +78,9 @@ static const char usage_text[] =
 	"122 it ended without a report, 123 ninepin failed, 124 time-out, 125 not\n"
 	"started, 126 COMMAND cannot be run, 127 it is not there, 128+N signal N.\n";
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void mark(struct run *run, enum moment moment)
 {
-	run->outcome.moment[moment] = now_ns();
+	run->outcome.moment[moment] = p9_now_ns();
 }
 
 /* ---- the end ---- */
@@ -533,6 +527,8 @@ static void report(struct run *run)
 				fprintf(stderr, "  (none)\n");
 		}
 	}
+	if (run->opt.stats && o->moment[MOMENT_GUEST])
+		stats_print(stderr, &run->machine, run->plan.share);
 	if (o->message[0])
 		fprintf(stderr, "ninepin: %s\n", o->message);
 	if (err)

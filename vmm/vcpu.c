@@ -85,14 +85,42 @@ static void serve_exit(struct vcpu *vcpu)
 	}
 }
 
+/* This thread is the only one that counts: no locked instruction is needed. */
+static void count_exit(struct vcpu *vcpu, enum vcpu_exit kind)
+{
+	_Atomic uint64_t *n = &vcpu->exits[kind];
+
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+static enum vcpu_exit kind_of(const struct kvm_run *run)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		return run->io.direction == KVM_EXIT_IO_OUT ? VCPU_EXIT_PORT_OUT :
+							      VCPU_EXIT_PORT_IN;
+	case KVM_EXIT_MMIO:
+		return run->mmio.is_write ? VCPU_EXIT_MMIO_WRITE : VCPU_EXIT_MMIO_READ;
+	case KVM_EXIT_INTR:
+		return VCPU_EXIT_SIGNAL;
+	default:
+		return VCPU_EXIT_OTHER;
+	}
+}
+
 void vcpu_loop(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
 	while (!atomic_load_explicit(&vm->stop, memory_order_relaxed)) {
-		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
+		if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
+			count_exit(vcpu, kind_of(vcpu->run));
 			serve_exit(vcpu);
-		else if (errno != EINTR && errno != EAGAIN)
+			continue;
+		}
+		count_exit(vcpu, VCPU_EXIT_SIGNAL);
+		if (errno != EINTR && errno != EAGAIN)
 			fail(vcpu, strerror(errno), (unsigned long long)errno);
 	}
 }

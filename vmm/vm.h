@@ -37,6 +37,17 @@ enum vm_end {
 
 struct vm;
 
+/* Why a vCPU left the guest and came to ninepin; what KVM serves itself is not among them. */
+enum vcpu_exit {
+	VCPU_EXIT_PORT_IN,
+	VCPU_EXIT_PORT_OUT,
+	VCPU_EXIT_MMIO_READ,
+	VCPU_EXIT_MMIO_WRITE,
+	VCPU_EXIT_SIGNAL,
+	VCPU_EXIT_OTHER,
+	VCPU_EXITS,
+};
+
 struct vcpu {
 	struct vm *vm;
 	unsigned int id;
@@ -44,6 +55,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	_Atomic uint64_t exits[VCPU_EXITS]; /* written by its thread only */
 };
 
 struct vm {

@@ -51,7 +51,7 @@ TEST(everything_at_once)
 	ASSERT_EQ(PARSE("--share", "/tmp", "--share=/usr:/mnt/u:ro,cache=loose", "-c", "3", "-m2G",
 			"--timeout", "1.5m", "--append", "a=1", "--append", "b", "--root", "busybox",
 			"--kernel", "k", "--modules", "m", "--initrd", "i", "--result", "r",
-			"--console-log", "l", "--io=sync", "-v", "--", "make", "-j", "test"),
+			"--console-log", "l", "--io=sync", "-v", "--stats", "--", "make", "-j", "test"),
 		  0);
 	EXPECT_EQ(opt.nshares, 2);
 	EXPECT_STREQ(opt.share[1].host, "/usr");
@@ -63,6 +63,7 @@ TEST(everything_at_once)
 	EXPECT_EQ(opt.timeout_ms, 90000);
 	EXPECT_STREQ(opt.append, "a=1 b");
 	EXPECT_TRUE(opt.verbose);
+	EXPECT_TRUE(opt.stats);
 	EXPECT_EQ(opt.executor, P9_EXEC_SYNC);
 	EXPECT_STREQ(opt.command[0], "make");
 	EXPECT_STREQ(opt.command[1], "-j");
