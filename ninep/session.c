@@ -367,13 +367,14 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	struct p9_counted counted = {.taken_ns = p9_now_ns()};
 	uint8_t header[P9_TWRITE_DATA] = {0};
 	struct p9_req *req;
-	size_t got, len = p9_iov_len(t_iov, t_n);
+	size_t got, len;
 	uint32_t size;
 	bool drop;
 	int err;
 
 	if (t_n > P9_MAX_IOV || r_n > P9_MAX_IOV)
 		return -EINVAL;
+	len = p9_iov_len(t_iov, t_n);
 	got = p9_iov_copy(t_iov, t_n, 0, header, sizeof(header));
 	drop = got < P9_HEADER || p9_iov_len(r_iov, r_n) < P9_RLERROR_SIZE;
 	memcpy(&size, header, sizeof(size));
