@@ -223,7 +223,7 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	int err;
 
 	memset(m, 0, sizeof(*m));
-	err = vm_new(&m->vm, config->ram, config->cpus, why);
+	err = vm_new(&m->vm, config->ram, config->cpus, false, why);
 	if (err)
 		return err;
 	m->vm.on_end = config->ended;

@@ -30,7 +30,7 @@ static const struct {
  * Whether the processor has virtualization instructions. There are KVMs that do without, in
  * software, and a stock kernel hangs on them: better to say so than to hang.
  */
-static bool has_hardware(void)
+bool vm_has_hardware(void)
 {
 	FILE *f = fopen("/proc/cpuinfo", "re");
 	char *line = NULL;
@@ -47,7 +47,7 @@ static bool has_hardware(void)
 	return found;
 }
 
-static int open_kvm(struct vm *vm, struct why *why)
+static int open_kvm(struct vm *vm, bool software, struct why *why)
 {
 	int version;
 
@@ -62,7 +62,7 @@ static int open_kvm(struct vm *vm, struct why *why)
 				"\"$USER\"), then log in again");
 	if (vm->kvm_fd < 0)
 		return why_fail(why, -errno, "/dev/kvm cannot be opened: %s", strerror(errno));
-	if (!has_hardware())
+	if (!software && !vm_has_hardware())
 		return why_fail(why, -ENOTSUP,
 				"the KVM of this machine is not hardware's (no vmx or svm in "
 				"/proc/cpuinfo) and cannot boot a stock kernel: use `make run`, which "
@@ -168,7 +168,7 @@ static int make_vcpu(struct vm *vm, unsigned int id, struct why *why)
 	return 0;
 }
 
-int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, struct why *why)
+int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, bool software, struct why *why)
 {
 	int size, err;
 
@@ -180,7 +180,7 @@ int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, struct why *why)
 	pthread_mutex_init(&vm->end_lock, NULL);
 	pthread_mutex_init(&vm->irq_lock, NULL);
 
-	err = open_kvm(vm, why);
+	err = open_kvm(vm, software, why);
 	if (err)
 		return err;
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);

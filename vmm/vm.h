@@ -80,9 +80,11 @@ struct vm {
 
 /*
  * Makes the machine with ram bytes of memory. Negative errno and a sentence: -ENOENT or -EACCES for
- * /dev/kvm, -ENOTSUP for a KVM that is too old or no hardware's, -ENOMEM.
+ * /dev/kvm, -ENOTSUP for a KVM that is too old, or no hardware's unless `software` is set, -ENOMEM.
  */
-int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, struct why *why);
+int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, bool software, struct why *why);
+/* Whether the processor has what KVM needs; there are KVMs in software that do without. */
+bool vm_has_hardware(void);
 /* Frees everything, after vm_stop(). Safe on a struct vm that vm_new() failed on. */
 void vm_free(struct vm *vm);
 
