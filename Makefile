@@ -59,7 +59,8 @@ uses_devices = devices
 uses_boot = boot
 
 # $(call sources,ROOM), $(call lib,OUT,ROOM), $(call libs_of,OUT,ROOM), $(call unit_tests,OUT)
-sources = $(sort $(wildcard $(1)/*.c $(1)/*.S) $(if $(filter vmm,$(1)),$(wildcard vmm/x86_64/*.c)))
+sources = $(sort $(wildcard $(1)/*.c $(1)/*.S) $(sources_$(1)))
+sources_vmm = $(wildcard vmm/x86_64/*.c) images/bench/work.c
 lib = $(1)/lib/$(2).a
 libs_of = $(foreach room,$(uses_$(2)),$(call lib,$(1),$(room)))
 unit_tests = $(patsubst tests/unit/%.c,$(1)/tests/%,$(wildcard tests/unit/*_*.c))
@@ -115,6 +116,8 @@ $(1)/ninepin: $(1)/obj/vmm/main.o $(call libs_of,$(1),vmm)
 
 $(1)/obj/vmm/init_blob.o: $(BUILD)/init
 $(1)/obj/vmm/init_blob.o: CPPFLAGS += -DINIT_PATH='"$(BUILD)/init"'
+$(1)/obj/vmm/bench_blob.o: $(BUILD)/bench-guest
+$(1)/obj/vmm/bench_blob.o: CPPFLAGS += -DBENCH_GUEST_PATH='"$(BUILD)/bench-guest"'
 
 # tests/unit/ROOM_SUBJECT.c is linked with what ROOM may use.
 $(1)/tests/%: $(1)/obj/tests/unit/%.o $$$$(call libs_of,$(1),$$$$(firstword $$$$(subst _, ,$$$$(*F))))
@@ -145,6 +148,19 @@ $(BUILD)/init: $(INIT) $(wildcard images/*.h) | packages-build
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) -I. -D_GNU_SOURCE -std=gnu11 -Os -static -s $(WARN) -Wno-conversion \
 		-o $@ $(INIT)
+
+# The guest of `ninepin bench`: a flat image, embedded in the same way. General registers only, which
+# every KVM can interpret.
+BENCH_GUEST = $(wildcard images/bench/*.c images/bench/*.S)
+BENCH_GUEST_AT = $$(sed -n 's/^.define BENCH_IMAGE[^0-9]*//p' images/bench/bench.h)
+$(BUILD)/bench-guest: $(BENCH_GUEST) images/bench/bench.ld $(wildcard images/bench/*.h) \
+		ninep/proto.h | packages-build
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -std=gnu11 -O2 $(WARN) -ffreestanding -mgeneral-regs-only \
+		-fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+		-nostdlib -static -no-pie -Wl,--build-id=none,--oformat=binary \
+		-Wl,-T,images/bench/bench.ld,--defsym,BENCH_IMAGE=$(BENCH_GUEST_AT) \
+		-o $@ $(BENCH_GUEST)
 
 $(BUILD)/unpack-kernel: $(PLAIN)/obj/images/unpack-kernel.o $(call lib,$(PLAIN),boot)
 	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)

@@ -5,5 +5,6 @@
 
 int run_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 #endif
