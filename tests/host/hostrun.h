@@ -49,6 +49,7 @@ struct options {
 	bool verbose;	   /* the kernel log on stderr */
 	unsigned long mem; /* MiB */
 	double timeout;	   /* seconds; 0: none */
+	const char *plugin; /* QEMU's -plugin, or NULL */
 	const char *root;  /* absolute, or NULL: an initramfs with busybox */
 	struct share share[MAX_SHARES];
 	size_t nshares;

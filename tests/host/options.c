@@ -29,6 +29,7 @@ static const char help[] =
 	"                     written goes to memory. Without it: busybox alone\n"
 	"  --icount           counted time: a nanosecond for each instruction, which is\n"
 	"                     repeatable, and slower\n"
+	"  --plugin FILE[,ARG=VALUE…]  one for QEMU, as of its own -plugin\n"
 	"  --mem SIZE         memory of the machine: 3G, 3072M or 3072; default 2G\n"
 	"  --timeout TIME     end it after 90, 90s, 10m or 1h\n"
 	"  -v                 the kernel's log on stderr\n"
@@ -186,13 +187,14 @@ static int show_build(struct options *options, struct why *why)
 
 int options_read(struct options *options, int argc, char **argv, struct why *why)
 {
-	enum { BUILD = 256, ADD, SHARE, ROOT, ICOUNT, MEM, TIMEOUT, HELP };
+	enum { BUILD = 256, ADD, SHARE, ROOT, ICOUNT, PLUGIN, MEM, TIMEOUT, HELP };
 	static const struct option longs[] = {
 		{"build", required_argument, NULL, BUILD},
 		{"add", required_argument, NULL, ADD},
 		{"share", required_argument, NULL, SHARE},
 		{"root", required_argument, NULL, ROOT},
 		{"icount", no_argument, NULL, ICOUNT},
+		{"plugin", required_argument, NULL, PLUGIN},
 		{"mem", required_argument, NULL, MEM},
 		{"timeout", required_argument, NULL, TIMEOUT},
 		{"help", no_argument, NULL, HELP},
@@ -220,6 +222,9 @@ int options_read(struct options *options, int argc, char **argv, struct why *why
 			break;
 		case ICOUNT:
 			options->icount = true;
+			break;
+		case PLUGIN:
+			options->plugin = optarg;
 			break;
 		case MEM:
 			ret = read_mem(&options->mem, optarg, why);

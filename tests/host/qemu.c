@@ -71,6 +71,10 @@ static void machine(struct words *words, const struct options *options)
 		word(words, "-icount");
 		word(words, "shift=0,sleep=off");
 	}
+	if (options->plugin) {
+		word(words, "-plugin");
+		word(words, "%s", options->plugin);
+	}
 	word(words, "-M");
 	word(words, "q35");
 	word(words, "-cpu");
