@@ -9,6 +9,8 @@
 ##   make test           every test; the last line says how many passed, failed and were skipped
 ##     TESTS=FILE…       only these, for example TESTS=tests/guest/run.sh
 ##   make test-long      the same, and those that take minutes
+##   make bench-breakdown  where the instructions of a stat, a pread and a create go
+##     OPTIONS='--io auto fsync'   what else: see tests/bench/breakdown/run --help
 ##   make fuzz           looks for inputs that break the 9P server, in four ways, after each other
 ##     FUZZ_TIME=60      seconds for each
 ##   make lint           clang-tidy, cppcheck and shellcheck
@@ -186,6 +188,27 @@ run: export NINEPIN_CMD = $(value CMD)
 run: $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL)
 	@images/make-run $(BUILD)
 
+# Where the instructions of a call go: a plugin for QEMU that counts, a program that it counts, and one
+# that names what was counted.
+BREAKDOWN = $(BUILD)/bench/count.so $(BUILD)/bench/marked $(BUILD)/bench/report
+BREAKDOWN_OBJ = $(PLAIN)/obj/tests/bench/breakdown
+$(BREAKDOWN_OBJ)/count.o: CFLAGS += -fPIC
+$(BUILD)/bench/count.so: $(BREAKDOWN_OBJ)/count.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -o $@ $^
+$(BUILD)/bench/marked: $(BREAKDOWN_OBJ)/marked.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^
+$(BUILD)/bench/report: $(patsubst %,$(BREAKDOWN_OBJ)/%.o,report counts names families)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
+.PHONY: bench-breakdown breakdown-programs
+breakdown-programs: $(BREAKDOWN) $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) | packages-host
+bench-breakdown: export NINEPIN_NO_MAKE = 1
+bench-breakdown: export NINEPIN_BUILD = $(abspath $(BUILD))
+bench-breakdown: breakdown-programs
+	@tests/bench/breakdown/run $(OPTIONS)
+
 UNIT_TESTS = $(foreach out,$(PLAIN) $(ASAN) $(TSAN),$(call unit_tests,$(out)))
 .PHONY: unit-tests
 unit-tests: $(UNIT_TESTS)
@@ -200,7 +223,7 @@ $(HELPERS):
 
 # Guest tests whose name begins with long_ take minutes.
 LONG_TESTS = $(wildcard tests/guest/long_*.sh)
-TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh \
+TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh tests/breakdown.sh \
 	$(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
 
 .PHONY: test test-long
@@ -208,7 +231,7 @@ test-long: export NINEPIN_LONG = 1
 test-long: TESTS += $(LONG_TESTS)
 test-long: | packages-long
 test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
-		| packages-host
+		$(BREAKDOWN) | packages-host
 	@tests/run-tests $(BUILD) $(TESTS)
 
 .PHONY: fuzz

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A plugin for QEMU that counts, between two marker instructions, how often each instruction of
+ * the emulated host and of the guest in it is executed. It knows addresses only; report.c knows
+ * names.
+ *
+ *   -plugin count.so,out=FILE
+ *
+ * FILE gets, for each stretch between markers:
+ *   stretch
+ *   i h|g ADDRESS COUNT [BYTES]   an instruction of the host or the guest; bytes in user space only
+ *   x ADDRESS COUNT               exits of the guest, by the block of instructions it was in
+ *   c ADDRESS N COUNT EXIT CALL CALLER
+ *                                 a block of N instructions of the host, by what it was executed
+ * for: the last exit (a guest's address), and in the kernel the system call (the address of the
+ * block that made it, and of the one that led there; 0: an interrupt or a fault) idle COUNT how
+ * often the processor halted end
+ *
+ * Host or guest: a nested guest begins with VMRUN and ends at the instruction behind it, wherever
+ * it was left, which is known by where it is in memory; so this is exact. One processor only.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/bench/breakdown/marker.h"
+#include "tests/bench/breakdown/plugin_api.h"
+
+#define KERNEL_HALF (1ull << 63)
+#define MAX_VMRUNS  8
+#define NCONTEXTS   (1u << 18) /* far more than a stretch has; a power of 2 */
+
+__attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_API_VERSION;
+
+struct insn {
+	uint64_t count;
+	uint64_t addr;
+	unsigned char size;
+	unsigned char bytes[15];
+};
+
+struct block {
+	struct block *next;
+	bool guest;
+	bool user;
+	bool call; /* ends with SYSCALL */
+	uint64_t exits;
+	size_t n;
+	struct insn insn[];
+};
+
+/* What a block of the host is executed for. */
+struct context {
+	const struct block *block, *exit, *call, *caller;
+	uint64_t count;
+};
+
+static struct block *blocks;
+static struct context contexts[NCONTEXTS];
+static size_t ncontexts;
+static FILE *out;
+static bool counting;
+static uint64_t idles;
+
+static bool in_guest;
+static bool entered; /* and has not executed anything yet */
+static const char *after_vmrun[MAX_VMRUNS];
+static size_t nvmruns;
+
+/* The last blocks of their kind. A host's block has nothing to do with a guest before its first
+ * exit. */
+static struct block *guest_block;
+static const struct block *user_block, *last_exit, *call, *caller;
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "count.so: %s\n", what);
+	exit(1);
+}
+
+/* ---- a stretch ---- */
+
+static void begin(unsigned int cpu, void *arg)
+{
+	(void)cpu;
+	(void)arg;
+	for (struct block *b = blocks; b; b = b->next) {
+		b->exits = 0;
+		for (size_t i = 0; i < b->n; i++)
+			b->insn[i].count = 0;
+	}
+	memset(contexts, 0, sizeof(contexts));
+	ncontexts = 0;
+	idles = 0;
+	counting = true;
+}
+
+static uint64_t addr_of(const struct block *block)
+{
+	return block ? block->insn[0].addr : 0;
+}
+
+static void write_insn(const struct block *b, const struct insn *insn)
+{
+	fprintf(out, "i %c %lx %lu", b->guest ? 'g' : 'h', insn->addr, insn->count);
+	if (b->user) {
+		fputc(' ', out);
+		for (size_t i = 0; i < insn->size; i++)
+			fprintf(out, "%02x", insn->bytes[i]);
+	}
+	fputc('\n', out);
+}
+
+static void end(unsigned int cpu, void *arg)
+{
+	(void)cpu;
+	(void)arg;
+	if (!counting)
+		return;
+	counting = false;
+	fprintf(out, "stretch\n");
+	for (const struct block *b = blocks; b; b = b->next) {
+		for (size_t i = 0; i < b->n; i++) {
+			if (b->insn[i].count)
+				write_insn(b, &b->insn[i]);
+		}
+		if (b->exits)
+			fprintf(out, "x %lx %lu\n", addr_of(b), b->exits);
+	}
+	for (const struct context *c = contexts; c < contexts + NCONTEXTS; c++) {
+		if (c->count)
+			fprintf(out, "c %lx %zu %lu %lx %lx %lx\n", addr_of(c->block), c->block->n,
+				c->count, addr_of(c->exit), addr_of(c->call), addr_of(c->caller));
+	}
+	fprintf(out, "idle %lu\nend\n", idles);
+	/* QEMU may be killed rather than ended. */
+	if (fflush(out) || ferror(out))
+		fail("the file of counts cannot be written");
+}
+
+static void count_context(const struct block *block)
+{
+	const struct context key = {block, last_exit, call, caller, 0};
+	uint64_t hash = (uintptr_t)block ^ (uintptr_t)last_exit * 3 ^ (uintptr_t)call * 5 ^
+			(uintptr_t)caller * 7;
+	struct context *c;
+
+	hash *= 0x9e3779b97f4a7c15;
+	for (uint64_t i = hash >> 32;; i++) {
+		c = &contexts[i & (NCONTEXTS - 1)];
+		if (!c->count)
+			break;
+		if (c->block == key.block && c->exit == key.exit && c->call == key.call &&
+		    c->caller == key.caller) {
+			c->count++;
+			return;
+		}
+	}
+	if (++ncontexts == NCONTEXTS / 4 * 3)
+		fail("there are too many contexts to count");
+	*c = key;
+	c->count = 1;
+}
+
+/* ---- what QEMU does wrong ---- */
+
+/*
+ * QEMU (7.2, and later ones) forgets that VMRUN delivered an interrupt: the vector stays in
+ * exception_index, and if QEMU leaves its loop before the guest's next exit, for a timer of the
+ * host's say, the guest gets the interrupt once more, though it has interrupts disabled. One in the
+ * handler of an edge, which holds a lock, hangs it. So the vector is taken back when the guest
+ * begins to run. Where it is in QEMU's CPU is only told by a function that does the same.
+ */
+extern __thread char *current_cpu;
+void cpu_loop_exit_noexc(void *cpu);
+
+static int32_t exception_offset;
+
+static int find_exception_index(void)
+{
+	static const unsigned char minus_one[] = {0xff, 0xff, 0xff, 0xff};
+	const unsigned char *code = (const void *)cpu_loop_exit_noexc;
+
+	/* movl $-1, OFFSET(%rdi) */
+	for (int i = 0; i < 16; i++) {
+		if (code[i] == 0xc7 && code[i + 1] == 0x87 && !memcmp(code + i + 6, minus_one, 4)) {
+			memcpy(&exception_offset, code + i + 2, sizeof(exception_offset));
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static void mend_injection(void)
+{
+	const int32_t none = -1;
+
+	memcpy(current_cpu + exception_offset, &none, sizeof(none));
+}
+
+/* ---- what is executed ---- */
+
+static void on_vmrun(unsigned int cpu, void *arg)
+{
+	(void)cpu;
+	(void)arg;
+	in_guest = true;
+	entered = true;
+}
+
+static void on_vmexit(unsigned int cpu, void *arg)
+{
+	(void)cpu;
+	(void)arg;
+	in_guest = false;
+	if (counting && guest_block)
+		guest_block->exits++;
+	last_exit = guest_block;
+}
+
+static void on_guest_block(unsigned int cpu, void *arg)
+{
+	(void)cpu;
+	guest_block = arg;
+	if (entered) {
+		entered = false;
+		mend_injection();
+	}
+}
+
+static void on_host_block(unsigned int cpu, void *arg)
+{
+	const struct block *block = arg;
+
+	(void)cpu;
+	if (block->user)
+		call = caller = NULL;
+	if (counting)
+		count_context(block);
+	if (block->user) {
+		if (block->call) {
+			call = block;
+			caller = user_block;
+		}
+		user_block = block;
+	}
+}
+
+static void on_idle(plugin_id id, unsigned int cpu)
+{
+	(void)id;
+	(void)cpu;
+	idles++;
+}
+
+/* ---- what is translated ---- */
+
+static bool is(const struct insn *insn, const char *bytes, size_t n)
+{
+	return insn->size >= n && !memcmp(insn->bytes, bytes, n);
+}
+
+static bool is_marker(const struct insn *insn, uint32_t number)
+{
+	return insn->size == 7 && is(insn, "\x0f\x1f\x80", 3) &&
+	       !memcmp(insn->bytes + 3, &number, sizeof(number));
+}
+
+static bool is_after_vmrun(const char *place)
+{
+	for (size_t i = 0; i < nvmruns; i++) {
+		if (after_vmrun[i] == place)
+			return true;
+	}
+	return false;
+}
+
+static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
+{
+	size_t n = qemu_plugin_tb_n_insns(tb);
+	struct block *block = calloc(1, sizeof(*block) + n * sizeof(block->insn[0]));
+	bool is_exit;
+
+	(void)id;
+	if (!block)
+		fail("there is no memory left");
+	/* A block is translated right before it is executed, and QEMU does not share one between
+	 * host and guest. The first after an exit is the host's already. */
+	is_exit = is_after_vmrun(qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0)));
+	block->guest = in_guest && !is_exit;
+	block->n = n;
+	for (size_t i = 0; i < n; i++) {
+		struct qemu_plugin_insn *from = qemu_plugin_tb_get_insn(tb, i);
+		struct insn *insn = &block->insn[i];
+
+		insn->addr = qemu_plugin_insn_vaddr(from);
+		insn->size = (unsigned char)qemu_plugin_insn_size(from);
+		memcpy(insn->bytes, qemu_plugin_insn_data(from), insn->size);
+		qemu_plugin_register_vcpu_insn_exec_inline(from, PLUGIN_ADD_U64, &insn->count, 1);
+		if (is(insn, "\x0f\x01\xd8", 3) && !block->guest) {
+			const char *after = (const char *)qemu_plugin_insn_haddr(from) + 3;
+
+			qemu_plugin_register_vcpu_insn_exec_cb(from, on_vmrun, PLUGIN_NO_REGISTERS,
+							       NULL);
+			if (!is_after_vmrun(after)) {
+				if (nvmruns == MAX_VMRUNS)
+					fail("VMRUN is in too many places");
+				after_vmrun[nvmruns++] = after;
+			}
+		}
+		if (is_marker(insn, MARKER_BEGIN))
+			qemu_plugin_register_vcpu_insn_exec_cb(from, begin, PLUGIN_NO_REGISTERS,
+							       NULL);
+		if (is_marker(insn, MARKER_END))
+			qemu_plugin_register_vcpu_insn_exec_cb(from, end, PLUGIN_NO_REGISTERS,
+							       NULL);
+	}
+	block->user = block->insn[0].addr < KERNEL_HALF;
+	block->call = block->user && is(&block->insn[n - 1], "\x0f\x05", 2);
+	block->next = blocks;
+	blocks = block;
+	if (is_exit)
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_vmexit, PLUGIN_NO_REGISTERS, NULL);
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, block->guest ? on_guest_block : on_host_block,
+					     PLUGIN_NO_REGISTERS, block);
+}
+
+__attribute__((visibility("default"))) int
+qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv)
+{
+	(void)info;
+	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
+		fprintf(stderr, "count.so: it takes one argument: out=FILE\n");
+		return -1;
+	}
+	if (find_exception_index()) {
+		fprintf(stderr, "count.so: this QEMU is unlike the one it was written for, 7.2\n");
+		return -1;
+	}
+	out = fopen(argv[0] + 4, "we");
+	if (!out) {
+		fprintf(stderr, "count.so: %s: cannot be written\n", argv[0] + 4);
+		return -1;
+	}
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
+	return 0;
+}
