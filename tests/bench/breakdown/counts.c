@@ -233,13 +233,6 @@ static int by_insns(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static int by_count(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	return x->count < y->count ? 1 : x->count > y->count ? -1 : by_insns(a, b);
-}
-
 static size_t rank(const struct row *row)
 {
 	size_t i = 0;
@@ -279,8 +272,8 @@ static void finish(struct stretch *s)
 	collect_symbol(s, &guest_others, GUEST_USER);
 	sort(&s->functions, by_insns);
 	sort(&s->parts, parts_compare);
-	sort(&s->exits, by_count);
-	sort(&s->syscalls, by_count);
+	sort(&s->exits, by_insns);
+	sort(&s->syscalls, by_insns);
 }
 
 static FILE *open_in(const char *dir, const char *name)
@@ -298,17 +291,18 @@ static FILE *open_in(const char *dir, const char *name)
 static void read_guest(const char *dir, const char *io)
 {
 	char path[PATH_MAX];
-	size_t i = 0;
 
-	while (i < MAX_IOS && *guests[i].io) {
-		if (!strcmp(guests[i++].io, io))
+	for (size_t i = 0; i < MAX_IOS; i++) {
+		if (!strcmp(guests[i].io, io))
 			return;
+		if (*guests[i].io)
+			continue;
+		snprintf(guests[i].io, sizeof(guests[i].io), "%s", io);
+		snprintf(path, sizeof(path), "%s/kallsyms.%s", dir, io);
+		names_read_kallsyms(&guests[i].names, path);
+		return;
 	}
-	if (i == MAX_IOS)
-		die("there are too many guests");
-	snprintf(guests[i].io, sizeof(guests[i].io), "%s", io);
-	snprintf(path, sizeof(path), "%s/kallsyms.%s", dir, io);
-	names_read_kallsyms(&guests[i].names, path);
+	die("there are too many guests");
 }
 
 /* One line of stretches, and its part of counts. */

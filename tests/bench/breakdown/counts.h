@@ -32,7 +32,7 @@ struct stretch {
 	uint64_t insns, idles; /* counted */
 	struct rows functions; /* the most instructions first */
 	struct rows parts;     /* in the order of parts_compare */
-	struct rows exits;     /* the most frequent first; insns: until the guest ran again */
+	struct rows exits;     /* likewise; insns: until the guest ran again */
 	struct rows syscalls;  /* likewise; insns: the kernel's */
 };
 

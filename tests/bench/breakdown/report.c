@@ -139,7 +139,7 @@ static double value_idles(const struct stretch *s, const void *arg)
 /* The parts that any column has, each once. */
 static void print_parts(struct stretch *const *column, size_t n, enum place place)
 {
-	struct row parts[MAX_PARTS];
+	struct row parts[MAX_PARTS] = {0};
 	size_t nparts = 0;
 	char what[64];
 
@@ -238,12 +238,8 @@ static void csv_rows(FILE *out, const struct stretch *s, const char *kind, const
 	}
 }
 
-static void write_csv(const char *path)
+static int write_csv(FILE *out)
 {
-	FILE *out = fopen(path, "we");
-
-	if (!out)
-		die("%s: %s", path, strerror(errno));
 	fprintf(out, "call,io,kind,place,part,name,times,instructions\n");
 	for (const struct stretch *s = stretches; s < stretches + nstretches; s++) {
 		fprintf(out, "%s,%s,all,,,,1,%.3f\n", s->call, s->io, per_call(s, s->insns));
@@ -252,8 +248,7 @@ static void write_csv(const char *path)
 		csv_rows(out, s, "exit", &s->exits);
 		csv_rows(out, s, "syscall", &s->syscalls);
 	}
-	if (fclose(out))
-		die("%s: %s", path, strerror(errno));
+	return fclose(out);
 }
 
 /* Idle time is no instruction: a stretch with some cannot be checked. */
@@ -276,6 +271,7 @@ static int check(void)
 int main(int argc, char **argv)
 {
 	struct stretch *column[MAX_COLUMNS];
+	FILE *csv;
 
 	if (argc != 5) {
 		fprintf(stderr, "usage: report DIR NINEPIN PROGRAM CSV\n");
@@ -304,6 +300,8 @@ int main(int argc, char **argv)
 		}
 		print_top(column[0]);
 	}
-	write_csv(argv[4]);
+	csv = fopen(argv[4], "we");
+	if (!csv || write_csv(csv))
+		die("%s: %s", argv[4], strerror(errno));
 	return check();
 }
