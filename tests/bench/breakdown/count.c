@@ -7,14 +7,16 @@
  *   -plugin count.so,out=FILE
  *
  * FILE gets, for each stretch between markers:
+ *
  *   stretch
- *   i h|g ADDRESS COUNT [BYTES]   an instruction of the host or the guest; bytes in user space only
+ *   i h|g ADDRESS COUNT [BYTES]   an instruction of the host or the guest; in user space its bytes
  *   x ADDRESS COUNT               exits of the guest, by the block of instructions it was in
  *   c ADDRESS N COUNT EXIT CALL CALLER
- *                                 a block of N instructions of the host, by what it was executed
- * for: the last exit (a guest's address), and in the kernel the system call (the address of the
- * block that made it, and of the one that led there; 0: an interrupt or a fault) idle COUNT how
- * often the processor halted end
+ *                                 a block of N instructions of the host, and what for: the last
+ *                                 exit (a guest's address); in the kernel, the system call (the
+ *                                 block that made it, and the one before; 0: an interrupt, a fault)
+ *   idle COUNT                    how often the processor halted
+ *   end
  *
  * Host or guest: a nested guest begins with VMRUN and ends at the instruction behind it, wherever
  * it was left, which is known by where it is in memory; so this is exact. One processor only.
@@ -247,13 +249,6 @@ static void on_host_block(unsigned int cpu, void *arg)
 	}
 }
 
-static void on_idle(plugin_id id, unsigned int cpu)
-{
-	(void)id;
-	(void)cpu;
-	idles++;
-}
-
 /* ---- what is translated ---- */
 
 static bool is(const struct insn *insn, const char *bytes, size_t n)
@@ -309,6 +304,9 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 				after_vmrun[nvmruns++] = after;
 			}
 		}
+		/* A guest's ends it, but the host's halts the processor. */
+		if (is(insn, "\xf4", 1) && !block->guest)
+			qemu_plugin_register_vcpu_insn_exec_inline(from, PLUGIN_ADD_U64, &idles, 1);
 		if (is_marker(insn, MARKER_BEGIN))
 			qemu_plugin_register_vcpu_insn_exec_cb(from, begin, PLUGIN_NO_REGISTERS,
 							       NULL);
@@ -344,6 +342,5 @@ qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char *
 		return -1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
-	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
 	return 0;
 }
