@@ -168,10 +168,19 @@ $(BUILD)/unpack-kernel: $(PLAIN)/obj/images/unpack-kernel.o $(call lib,$(PLAIN),
 	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
 
 # The emulated host speaks to its init as the VMM does to a guest's: one init, one set of frames.
-HOSTRUN = $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/host/*.c)) \
+HOSTRUN = $(patsubst %.c,$(PLAIN)/obj/%.o,$(filter-out %/mend.c,$(wildcard tests/host/*.c))) \
 	$(patsubst %,$(PLAIN)/obj/vmm/%.o,guest init_blob link loop stdio)
-$(BUILD)/hostrun: $(HOSTRUN) $(call lib,$(PLAIN),boot)
+$(BUILD)/hostrun: $(HOSTRUN) $(call lib,$(PLAIN),boot) | $(BUILD)/mend.so
 	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
+
+# Plugins for the emulator.
+PLUGINS = $(BUILD)/mend.so $(BUILD)/bench/count.so
+$(BUILD)/mend.so: $(PLAIN)/obj/tests/host/mend.o
+$(BUILD)/bench/count.so: $(PLAIN)/obj/tests/bench/breakdown/count.o
+$(PLAIN)/obj/tests/host/mend.o $(PLAIN)/obj/tests/bench/breakdown/count.o: CFLAGS += -fPIC
+$(PLUGINS):
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -o $@ $^
 
 -include $(shell find $(PLAIN)/obj $(ASAN)/obj $(TSAN)/obj $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
@@ -192,10 +201,6 @@ run: $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL)
 # that names what was counted.
 BREAKDOWN = $(BUILD)/bench/count.so $(BUILD)/bench/marked $(BUILD)/bench/report
 BREAKDOWN_OBJ = $(PLAIN)/obj/tests/bench/breakdown
-$(BREAKDOWN_OBJ)/count.o: CFLAGS += -fPIC
-$(BUILD)/bench/count.so: $(BREAKDOWN_OBJ)/count.o
-	@mkdir -p $(@D)
-	$(Q)$(CC) -shared -o $@ $^
 $(BUILD)/bench/marked: $(BREAKDOWN_OBJ)/marked.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^

@@ -64,12 +64,18 @@ static void virtfs(struct words *words, const char *path, const char *tag, bool 
 /* The machine, as design.md found it to work: see docs/emulated-host.md for each reason. */
 static void machine(struct words *words, const struct options *options)
 {
+	char mend[8192];
+
 	word(words, QEMU);
 	word(words, "-accel");
 	word(words, "tcg,thread=%s", options->icount ? "single" : "multi");
 	if (options->icount) {
 		word(words, "-icount");
 		word(words, "shift=0,sleep=off");
+		/* What happens at each message may not fail at one of a thousand. */
+		quote(mend, sizeof(mend), options->build);
+		word(words, "-plugin");
+		word(words, "%s/mend.so", mend);
 	}
 	if (options->plugin) {
 		word(words, "-plugin");

@@ -18,8 +18,7 @@
  *   idle COUNT                    how often the processor halted
  *   end
  *
- * Host or guest: a nested guest begins with VMRUN and ends at the instruction behind it, wherever
- * it was left, which is known by where it is in memory; so this is exact. One processor only.
+ * Host or guest is exact: see vmrun.h. One processor only.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,10 +26,10 @@
 #include <string.h>
 
 #include "tests/bench/breakdown/marker.h"
-#include "tests/bench/breakdown/plugin_api.h"
+#include "tests/host/plugin_api.h"
+#include "tests/host/vmrun.h"
 
 #define KERNEL_HALF (1ull << 63)
-#define MAX_VMRUNS  8
 #define NCONTEXTS   (1u << 18) /* far more than a stretch has; a power of 2 */
 
 __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_API_VERSION;
@@ -66,9 +65,7 @@ static bool counting;
 static uint64_t idles;
 
 static bool in_guest;
-static bool entered; /* and has not executed anything yet */
-static const char *after_vmrun[MAX_VMRUNS];
-static size_t nvmruns;
+static struct vmruns vmruns;
 
 /* The last blocks of their kind. A host's block has nothing to do with a guest before its first
  * exit. */
@@ -165,42 +162,6 @@ static void count_context(const struct block *block)
 	c->count = 1;
 }
 
-/* ---- what QEMU does wrong ---- */
-
-/*
- * QEMU (7.2, and later ones) forgets that VMRUN delivered an interrupt: the vector stays in
- * exception_index, and if QEMU leaves its loop before the guest's next exit, for a timer of the
- * host's say, the guest gets the interrupt once more, though it has interrupts disabled. One in the
- * handler of an edge, which holds a lock, hangs it. So the vector is taken back when the guest
- * begins to run. Where it is in QEMU's CPU is only told by a function that does the same.
- */
-extern __thread char *current_cpu;
-void cpu_loop_exit_noexc(void *cpu);
-
-static int32_t exception_offset;
-
-static int find_exception_index(void)
-{
-	static const unsigned char minus_one[] = {0xff, 0xff, 0xff, 0xff};
-	const unsigned char *code = (const void *)cpu_loop_exit_noexc;
-
-	/* movl $-1, OFFSET(%rdi) */
-	for (int i = 0; i < 16; i++) {
-		if (code[i] == 0xc7 && code[i + 1] == 0x87 && !memcmp(code + i + 6, minus_one, 4)) {
-			memcpy(&exception_offset, code + i + 2, sizeof(exception_offset));
-			return 0;
-		}
-	}
-	return -1;
-}
-
-static void mend_injection(void)
-{
-	const int32_t none = -1;
-
-	memcpy(current_cpu + exception_offset, &none, sizeof(none));
-}
-
 /* ---- what is executed ---- */
 
 static void on_vmrun(unsigned int cpu, void *arg)
@@ -208,7 +169,6 @@ static void on_vmrun(unsigned int cpu, void *arg)
 	(void)cpu;
 	(void)arg;
 	in_guest = true;
-	entered = true;
 }
 
 static void on_vmexit(unsigned int cpu, void *arg)
@@ -225,10 +185,6 @@ static void on_guest_block(unsigned int cpu, void *arg)
 {
 	(void)cpu;
 	guest_block = arg;
-	if (entered) {
-		entered = false;
-		mend_injection();
-	}
 }
 
 static void on_host_block(unsigned int cpu, void *arg)
@@ -262,27 +218,18 @@ static bool is_marker(const struct insn *insn, uint32_t number)
 	       !memcmp(insn->bytes + 3, &number, sizeof(number));
 }
 
-static bool is_after_vmrun(const char *place)
-{
-	for (size_t i = 0; i < nvmruns; i++) {
-		if (after_vmrun[i] == place)
-			return true;
-	}
-	return false;
-}
-
 static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
 	struct block *block = calloc(1, sizeof(*block) + n * sizeof(block->insn[0]));
-	bool is_exit;
+	bool is_exit, full = false;
 
 	(void)id;
 	if (!block)
 		fail("there is no memory left");
 	/* A block is translated right before it is executed, and QEMU does not share one between
 	 * host and guest. The first after an exit is the host's already. */
-	is_exit = is_after_vmrun(qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0)));
+	is_exit = vmrun_is_exit(&vmruns, tb);
 	block->guest = in_guest && !is_exit;
 	block->n = n;
 	for (size_t i = 0; i < n; i++) {
@@ -293,16 +240,11 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
 		insn->size = (unsigned char)qemu_plugin_insn_size(from);
 		memcpy(insn->bytes, qemu_plugin_insn_data(from), insn->size);
 		qemu_plugin_register_vcpu_insn_exec_inline(from, PLUGIN_ADD_U64, &insn->count, 1);
-		if (is(insn, "\x0f\x01\xd8", 3) && !block->guest) {
-			const char *after = (const char *)qemu_plugin_insn_haddr(from) + 3;
-
+		if (!block->guest && vmrun_is_enter(&vmruns, from, &full)) {
+			if (full)
+				fail("VMRUN is in too many places");
 			qemu_plugin_register_vcpu_insn_exec_cb(from, on_vmrun, PLUGIN_NO_REGISTERS,
 							       NULL);
-			if (!is_after_vmrun(after)) {
-				if (nvmruns == MAX_VMRUNS)
-					fail("VMRUN is in too many places");
-				after_vmrun[nvmruns++] = after;
-			}
 		}
 		/* A guest's ends it, but the host's halts the processor. */
 		if (is(insn, "\xf4", 1) && !block->guest)
@@ -330,10 +272,6 @@ qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char *
 	(void)info;
 	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
 		fprintf(stderr, "count.so: it takes one argument: out=FILE\n");
-		return -1;
-	}
-	if (find_exception_index()) {
-		fprintf(stderr, "count.so: this QEMU is unlike the one it was written for, 7.2\n");
 		return -1;
 	}
 	out = fopen(argv[0] + 4, "we");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What count.c uses of QEMU's interface for TCG plugins, version 1 (QEMU 6.0 to 8.2; Debian 12 has
- * 7.2). Debian ships the interface in qemu-system-x86_64 but not its header.
- * QEMU's documentation: "QEMU TCG Plugins".
+ * What our plugins use of QEMU's interface for TCG plugins, version 1 (QEMU 6.0 to 8.2; Debian 12
+ * has 7.2). Debian ships the interface in qemu-system-x86_64 but not its header. QEMU's
+ * documentation: "QEMU TCG Plugins".
  */
-#ifndef TESTS_BENCH_BREAKDOWN_PLUGIN_API_H
-#define TESTS_BENCH_BREAKDOWN_PLUGIN_API_H
+#ifndef TESTS_HOST_PLUGIN_API_H
+#define TESTS_HOST_PLUGIN_API_H
 
 #include <stddef.h>
 #include <stdint.h>
