@@ -128,6 +128,9 @@ static int start(struct bench *b, FILE **csv, struct why *why)
 {
 	int err;
 
+	/* A reader that goes away, or `ulimit -f`, is an error like others: files are removed. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	b->signal_fd = signals_open();
 	if (b->signal_fd < 0)
 		return why_fail(why, -errno, "no descriptor left: %s: raise ulimit -n",

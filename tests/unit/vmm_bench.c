@@ -2,9 +2,11 @@
 /* `ninepin bench`, but for what needs KVM: its words, and --server-only as a process of its own. */
 #include "kselftest_harness.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #if defined(__SANITIZE_ADDRESS__)
@@ -298,6 +300,8 @@ static pid_t start(char *const words[])
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* some would measure for an hour */
 		signal(SIGINT, SIG_DFL); /* a shell's & ignores it */
+		signal(SIGPIPE, SIG_DFL);
+		signal(SIGXFSZ, SIG_DFL);
 		if (!freopen("out", "w", stdout) || !freopen("err", "w", stderr))
 			abort();
 		status = bench_main(argc, argv);
@@ -478,6 +482,35 @@ TEST_F(bench, ended_by_a_signal)
 	EXPECT_EQ(128 + SIGINT, end(self, pid));
 	EXPECT_STREQ("", self->printed);
 	EXPECT_NE(NULL, strstr(self->said, "ended by signal 2"));
+	EXPECT_EQ(0, left_behind());
+}
+
+TEST_F(bench, nobody_reads_the_table)
+{
+	pid_t pid;
+	int out;
+
+	ASSERT_EQ(0, mkfifo("out", 0600));
+	pid = start((char *[]){"--server-only", "--time=1", "--op=getattr", "--io=sync", "--qd=1",
+			       "--share=.", NULL});
+	out = open("out", O_RDONLY);
+	ASSERT_LE(0, out);
+	while (!left_behind())
+		usleep(1000);
+	close(out);
+	ASSERT_EQ(0, unlink("out"));
+	EXPECT_EQ(123, end(self, pid));
+	EXPECT_NE(NULL, strstr(self->said, "Broken pipe")) TH_LOG("said: %s", self->said);
+	EXPECT_EQ(0, left_behind());
+}
+
+TEST_F(bench, files_larger_than_allowed)
+{
+	const struct rlimit small = {.rlim_cur = WORK_FILE_SIZE / 2, .rlim_max = RLIM_INFINITY};
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &small));
+	EXPECT_EQ(125, RUN("--server-only", "--share=."));
+	EXPECT_NE(NULL, strstr(self->said, "File too large")) TH_LOG("said: %s", self->said);
 	EXPECT_EQ(0, left_behind());
 }
 
