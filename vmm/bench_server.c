@@ -13,6 +13,9 @@
 #include "ninep/clock.h"
 #include "vmm/bench.h"
 
+/* How often a signal is looked for while requests end without a wait. */
+#define LOOK_NS (10ull * 1000 * 1000)
+
 struct flight {
 	struct driver *driver;
 	struct work_slot slot;
@@ -74,21 +77,24 @@ static int submit(struct driver *d, const struct bench_side *side, struct flight
 	return p9_submit(side->session, t, t_n, r, r_n, done, f);
 }
 
-/* Does the ring's work, if there is any; sleeps until there is, or until a request has ended. */
+/* Does the ring's work; sleeps until there is some, a request has ended, or a signal has come. */
 static void await(struct driver *d, const struct bench_side *side)
 {
 	struct pollfd fd[] = {
 		{ .fd = p9_server_fd(side->server), .events = POLLIN },
 		{ .fd = d->wake_fd, .events = POLLIN },
+		{ .fd = d->bench->signal_fd, .events = POLLIN },
 	};
 	uint64_t count;
 
-	if (poll(fd, 2, -1) < 0)
+	if (poll(fd, 3, -1) < 0)
 		return;
 	if (fd[0].revents)
 		p9_server_run(side->server);
 	if (fd[1].revents)
 		(void)!read(d->wake_fd, &count, sizeof(count));
+	if (fd[2].revents)
+		bench_signalled(d->bench);
 }
 
 static int set_up(struct driver *d, enum p9_executor io, struct why *why)
@@ -104,8 +110,11 @@ static int set_up(struct driver *d, enum p9_executor io, struct why *why)
 		err = submit(d, side, f);
 		if (err)
 			return why_fail(why, err, "the server takes no request: %s", strerror(-err));
-		while (!take_done(f))
+		while (!take_done(f)) {
 			await(d, side);
+			if (d->bench->signal)
+				return 0;
+		}
 		wrong = work_set_up_check(&d->work[io], step, &f->slot, f->len);
 		if (wrong)
 			return why_fail(why, -EPROTO, "io=%s: %s", bench_io_name[io], wrong);
@@ -129,7 +138,8 @@ static int run(struct driver *d, const struct bench_turn *turn, struct why *why)
 	struct bench_row *row = turn->row;
 	struct work *work = &d->work[row->io];
 	unsigned int in_flight = row->depth, warm_up = 2 * row->depth;
-	uint64_t start = p9_now_ns(), first = 0, measured = 0, span = 0;
+	uint64_t start = p9_now_ns(), look = start + LOOK_NS, first = 0, measured = 0, span = 0;
+	uint64_t ended = start;
 	bool over = false;
 	int err = 0;
 
@@ -146,6 +156,7 @@ static int run(struct driver *d, const struct bench_turn *turn, struct why *why)
 			if (!take_done(f))
 				continue;
 			any = true;
+			ended = f->ended;
 			wrong = work_check(work, &f->slot, f->len);
 			if (wrong)
 				return bench_failed(why, -EPROTO, row, wrong);
@@ -168,6 +179,12 @@ static int run(struct driver *d, const struct bench_turn *turn, struct why *why)
 		}
 		if (!any && in_flight)
 			await(d, &d->bench->side[row->io]);
+		if (ended > look) {
+			look = ended + LOOK_NS;
+			bench_signalled(d->bench);
+		}
+		if (d->bench->signal)
+			return 0;
 	}
 	if (!turn->warm_up)
 		row->span_ns += span;
@@ -195,8 +212,8 @@ static int measure(struct driver *d, struct why *why)
 			err = set_up(d, io, why);
 	while (!err && !bench_signalled(b) && bench_rows_next(&b->rows, &turn))
 		err = run(d, &turn, why);
-	/* What is still in flight writes to what is freed now. */
-	for (unsigned int io = 0; io < BENCH_EXECUTORS && err; io++)
+	/* What is still in flight, or just ends on another thread, uses what is freed now. */
+	for (unsigned int io = 0; io < BENCH_EXECUTORS; io++)
 		if (b->side[io].session)
 			p9_session_reset(b->side[io].session);
 	return err;

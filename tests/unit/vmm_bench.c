@@ -485,6 +485,24 @@ TEST_F(bench, ended_by_a_signal)
 	EXPECT_EQ(0, left_behind());
 }
 
+/* Not only between two turns, which here take minutes. */
+TEST_F(bench, ended_by_a_signal_while_measuring)
+{
+	static char *const io[] = {"--io=sync", "--io=ring"};
+
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = start((char *[]){"--server-only", "--time=1h", "--op=getattr", "--qd=1",
+					     io[i], "--share=.", NULL});
+
+		/* The first turn, which warms up, is long over. */
+		sleep(1);
+		kill(pid, SIGINT);
+		EXPECT_EQ(128 + SIGINT, end(self, pid));
+		EXPECT_NE(NULL, strstr(self->said, "ended by signal 2"));
+		EXPECT_EQ(0, left_behind());
+	}
+}
+
 TEST_F(bench, nobody_reads_the_table)
 {
 	pid_t pid;
