@@ -132,11 +132,15 @@ void bench_rows_print(const struct bench_rows *rows, FILE *out)
 
 		fprintf(out, "%-6s %-9s %2u %-4s", bench_mode_name[row->mode],
 			bench_op_name[row->op], row->depth, bench_io_name[row->io]);
-		print_time(out, row->hist.n ? row->hist.min : 0);
-		print_time(out, p9_hist_quantile(&row->hist, 0.5));
-		print_time(out, p9_hist_quantile(&row->hist, 0.9));
-		print_time(out, p9_hist_quantile(&row->hist, 0.99));
-		fprintf(out, " %8.0f", per_second(row));
+		if (row->hist.n) {
+			print_time(out, row->hist.min);
+			print_time(out, p9_hist_quantile(&row->hist, 0.5));
+			print_time(out, p9_hist_quantile(&row->hist, 0.9));
+			print_time(out, p9_hist_quantile(&row->hist, 0.99));
+			fprintf(out, " %8.0f", per_second(row));
+		} else {
+			fprintf(out, " %7s %7s %7s %7s %8s", "-", "-", "-", "-", "-");
+		}
 		if (row->mode == BENCH_SERVER)
 			fprintf(out, "     -     -\n");
 		else

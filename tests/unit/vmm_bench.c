@@ -162,6 +162,27 @@ TEST(time_is_shared_by_rounds)
 	bench_rows_free(&rows);
 }
 
+/* No time at all is not what nothing was measured of has taken. */
+TEST(nothing_measured)
+{
+	struct bench_rows rows;
+	char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	ASSERT_EQ(0, PARSE("--op=walk", "--io=sync", "--qd=1,2", "--mode=poll"));
+	ASSERT_EQ(0, bench_rows_init(&rows, &opt));
+	p9_hist_add(&rows.row[0].hist, 1000);
+	out = open_memstream(&text, &size);
+	bench_rows_print(&rows, out);
+	fclose(out);
+	EXPECT_NE(NULL, strstr(text, "walk       1 sync    1.00    1.00    1.00    1.00        0 "));
+	EXPECT_NE(NULL, strstr(text, "walk       2 sync       -       -       -       -        - "))
+	TH_LOG("printed: %s", text);
+	free(text);
+	bench_rows_free(&rows);
+}
+
 /* ---- requests that are checked ---- */
 
 FIXTURE(request)
