@@ -85,6 +85,8 @@ uint64_t p9_hist_quantile(const struct p9_hist *hist, double q)
 		total += get(&hist->count[i]);
 	if (!total)
 		return 0;
+	if (q >= 1)
+		return max;
 	rank = q * (double)total;
 	for (unsigned int i = 0; i < P9_HIST_BUCKETS; i++) {
 		seen += get(&hist->count[i]);

@@ -28,8 +28,8 @@ void p9_hist_add(struct p9_hist *hist, uint64_t ns);
 /* Adds all of `from`. */
 void p9_hist_merge(struct p9_hist *to, const struct p9_hist *from);
 /*
- * The value that a share of q (0 … 1) of all values is not above: q 0.5 is the median. Never beyond
- * min and max. 0 if there is none.
+ * The value that a share of q (0 … 1) of all values is not above: q 0.5 is the median, q 1 exactly
+ * max. Never beyond min and max. 0 if there is none.
  */
 uint64_t p9_hist_quantile(const struct p9_hist *hist, double q);
 

@@ -48,7 +48,7 @@ TEST(hist_knows_its_ends)
 	p9_hist_add(&one, ~0ull); /* longer than the last bucket */
 	EXPECT_EQ(~0ull, one.max);
 	EXPECT_EQ(1234567, one.min);
-	EXPECT_GT(p9_hist_quantile(&one, 1), 1ull << 41);
+	EXPECT_EQ(~0ull, p9_hist_quantile(&one, 1));
 }
 
 static int by_value(const void *a, const void *b)
