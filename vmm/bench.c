@@ -148,15 +148,18 @@ static int start(struct bench *b, FILE **csv, struct why *why)
 
 static int report(const struct bench *b, FILE *csv, struct why *why)
 {
-	bench_rows_print(&b->rows, stdout);
-	if (fflush(stdout))
-		return why_fail(why, -errno, "the table could not be written: %s", strerror(errno));
+	int err = 0;
+
+	/* Each, even if the other cannot be written: they took their time. */
 	if (csv)
 		bench_rows_csv(&b->rows, csv);
 	if (csv && (fflush(csv) || ferror(csv)))
-		return why_fail(why, -errno, "--csv: %s could not be written: %s", b->opt.csv,
-				strerror(errno));
-	return 0;
+		err = why_fail(why, -errno, "--csv: %s could not be written: %s", b->opt.csv,
+			       strerror(errno));
+	bench_rows_print(&b->rows, stdout);
+	if (fflush(stdout) || ferror(stdout))
+		err = why_fail(why, -errno, "the table could not be written: %s", strerror(errno));
+	return err;
 }
 
 static int measure(struct bench *b, struct why *why)

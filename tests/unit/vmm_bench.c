@@ -531,7 +531,7 @@ TEST_F(bench, nobody_reads_the_table)
 
 	ASSERT_EQ(0, mkfifo("out", 0600));
 	pid = start((char *[]){"--server-only", "--time=1", "--op=getattr", "--io=sync", "--qd=1",
-			       "--share=.", NULL});
+			       "--share=.", "--csv=csv", NULL});
 	out = open("out", O_RDONLY);
 	ASSERT_LE(0, out);
 	while (!left_behind())
@@ -540,6 +540,8 @@ TEST_F(bench, nobody_reads_the_table)
 	ASSERT_EQ(0, unlink("out"));
 	EXPECT_EQ(123, end(self, pid));
 	EXPECT_NE(NULL, strstr(self->said, "Broken pipe")) TH_LOG("said: %s", self->said);
+	read_file("csv", self->printed, sizeof(self->printed));
+	EXPECT_NE(NULL, strstr(self->printed, "\nserver,getattr,1,sync,"));
 	EXPECT_EQ(0, left_behind());
 }
 
