@@ -61,6 +61,7 @@ static int make_file(const struct bench_files *files, const char *name, bool emp
 
 int bench_files_make(struct bench_files *files, const char *where, struct why *why)
 {
+	const char *named = where ? "--share: " : "";
 	struct stat st;
 	int fd;
 
@@ -69,10 +70,10 @@ int bench_files_make(struct bench_files *files, const char *where, struct why *w
 	if (!where)
 		where = memory();
 	if (strlen(where) > sizeof(files->dir) - 32)
-		return why_fail(why, -ENAMETOOLONG, "--share: %s is too long: give a shorter path",
-				where);
+		return why_fail(why, -ENAMETOOLONG, "%s%s is too long: give a shorter path",
+				named, where);
 	if (stat(where, &st))
-		return why_fail(why, -errno, "--share: %s cannot be used: %s: make it first", where,
+		return why_fail(why, -errno, "%s%s cannot be used: %s: make it first", named, where,
 				strerror(errno));
 	snprintf(files->dir, sizeof(files->dir), "%s/ninepin-bench.XXXXXX", where);
 	if (!mkdtemp(files->dir)) {
@@ -87,7 +88,9 @@ int bench_files_make(struct bench_files *files, const char *where, struct why *w
 		fd = files->fd = make_file(files, WORK_WRITE_NAME, true);
 	}
 	if (fd < 0)
-		return why_fail(why, fd, "files of %u MiB cannot be made in %s: %s",
+		return why_fail(why, fd,
+				"two files of %u MiB cannot be made in %s: %s: give another folder with "
+				"--share",
 				WORK_FILE_SIZE >> 20, where, strerror(-fd));
 	return 0;
 }
