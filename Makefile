@@ -9,10 +9,13 @@
 ##   make test           every test; the last line says how many passed, failed and were skipped
 ##     TESTS=FILE…       only these, for example TESTS=tests/guest/run.sh
 ##   make test-long      the same, and those that take minutes
-##   make bench-breakdown  where the instructions of a stat, a pread and a create go
-##     OPTIONS='--io auto fsync'   what else: see tests/bench/breakdown/run --help
 ##   make fuzz           looks for inputs that break the 9P server, in four ways, after each other
 ##     FUZZ_TIME=60      seconds for each
+##   make bench          speed, in counted time, beside QEMU: calls, boot, memory (docs/bench.md)
+##     PROFILE=FILE…       further VMMs      COMPARE=FILE.csv    an earlier run, to compare with
+##   make bench-quick    only single calls on a tmpfs
+##   make bench-breakdown  where the instructions of a stat, a pread and a create go
+##     OPTIONS='--io auto fsync'   what else: see tests/bench/breakdown/run --help
 ##   make lint           clang-tidy, cppcheck and shellcheck
 ##   make                builds build/ninepin
 ##   make install        puts it into PREFIX (default /usr/local), below DESTDIR if that is set
@@ -197,6 +200,33 @@ run: export NINEPIN_CMD = $(value CMD)
 run: $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL)
 	@images/make-run $(BUILD)
 
+UNIT_TESTS = $(foreach out,$(PLAIN) $(ASAN) $(TSAN),$(call unit_tests,$(out)))
+.PHONY: unit-tests
+unit-tests: $(UNIT_TESTS)
+
+# What the guest tests cannot do with busybox alone.
+HELPERS = $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(wildcard tests/guest/*.c)) $(BUILD)/guest/fs
+$(filter-out %/fs,$(HELPERS)): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
+$(BUILD)/guest/fs: $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/guest/fs/*.c))
+$(HELPERS):
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^
+
+# Guest tests whose name begins with long_ take minutes.
+LONG_TESTS = $(wildcard tests/guest/long_*.sh)
+TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh tests/breakdown.sh tests/bench.sh \
+	$(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
+
+.PHONY: test test-long
+test-long: export NINEPIN_LONG = 1
+test-long: TESTS += $(LONG_TESTS)
+test-long: | packages-long
+test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
+		$(BREAKDOWN) $(BUILD)/bench/calls | packages-host
+	@tests/run-tests $(BUILD) $(TESTS)
+
+# ---- measuring ----
+
 # Where the instructions of a call go: a plugin for QEMU that counts, a program that it counts, and one
 # that names what was counted.
 BREAKDOWN = $(BUILD)/bench/count.so $(BUILD)/bench/marked $(BUILD)/bench/report
@@ -214,30 +244,23 @@ bench-breakdown: export NINEPIN_BUILD = $(abspath $(BUILD))
 bench-breakdown: breakdown-programs
 	@tests/bench/breakdown/run $(OPTIONS)
 
-UNIT_TESTS = $(foreach out,$(PLAIN) $(ASAN) $(TSAN),$(call unit_tests,$(out)))
-.PHONY: unit-tests
-unit-tests: $(UNIT_TESTS)
-
-# What the guest tests cannot do with busybox alone.
-HELPERS = $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(wildcard tests/guest/*.c)) $(BUILD)/guest/fs
-$(filter-out %/fs,$(HELPERS)): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
-$(BUILD)/guest/fs: $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/guest/fs/*.c))
-$(HELPERS):
+BENCH = $(addprefix $(BUILD)/bench/,calls init initrd)
+$(filter-out %/initrd,$(BENCH)): $(BUILD)/bench/%: $(PLAIN)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
+$(BUILD)/bench/initrd: $(PLAIN)/obj/tests/bench/initrd.o $(call lib,$(PLAIN),boot) \
+		$(filter-out $(addprefix %/,hostrun.o qemu.o options.o),$(HOSTRUN))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
-# Guest tests whose name begins with long_ take minutes.
-LONG_TESTS = $(wildcard tests/guest/long_*.sh)
-TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh tests/breakdown.sh \
-	$(filter-out $(LONG_TESTS),$(wildcard tests/guest/*.sh))
-
-.PHONY: test test-long
-test-long: export NINEPIN_LONG = 1
-test-long: TESTS += $(LONG_TESTS)
-test-long: | packages-long
-test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
-		$(BREAKDOWN) | packages-host
-	@tests/run-tests $(BUILD) $(TESTS)
+.PHONY: bench bench-quick
+bench bench-quick: export NINEPIN_NO_MAKE = 1
+bench bench-quick: export NINEPIN_BUILD = $(abspath $(BUILD))
+bench bench-quick: export NINEPIN_PROFILE = $(value PROFILE)
+bench bench-quick: export NINEPIN_COMPARE = $(value COMPARE)
+bench bench-quick: $(BENCH) $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) \
+		| packages-host
+	@tests/bench/run $(BUILD) $(patsubst bench-%,%,$@)
 
 .PHONY: fuzz
 fuzz: $(FUZZERS)

@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What `make bench` makes of numbers: tables, pictures, comparisons. Nothing is measured here.
+set -u
+
+top=$(cd "${0%/*}/.." && pwd -P)
+bench=$top/tests/bench
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+
+n=0
+echo "TAP version 13"
+
+check() {
+	what=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n $what"
+	else
+		echo "not ok $n $what"
+		echo "# failed: $*"
+		sed 's/^/# out: /' "$T/out"
+		sed 's/^/# err: /' "$T/err"
+	fi
+}
+
+is() {
+	[ "$1" = "$2" ] || {
+		echo "# got '$1', wanted '$2'"
+		return 1
+	}
+}
+
+# tool NAME WORD…: its status is in $status.
+tool() {
+	name=$1
+	shift
+	status=0
+	"$bench/$name" "$@" >"$T/out" 2>"$T/err" || status=$?
+}
+
+has() {
+	grep -qF -e "$2" "$1"
+}
+
+# lacks FILE TEXT
+lacks() {
+	! has "$@"
+}
+
+cat >"$T/whole.csv" <<END
+tmpfs,host,stat,us,3.100,3.100,3.100,21
+tmpfs,host,open+close,us,5.400,5.400,5.500,21
+tmpfs,QEMU,stat,us,120.000,118.000,121.000,21
+tmpfs,QEMU,open+close,us,400.000,400.000,400.000,21
+tmpfs,other,stat,us,40.000,40.000,42.000,21
+tmpfs,other,open+close,us,100.000,99.000,100.000,21
+machine,QEMU,resident,MB,98.00,98.00,98.00,1
+machine,other,resident,MB,2.00,2.00,2.00,1
+END
+
+tool report "$T/whole.csv"
+check "a table" is "$status $(sed -n 3p "$T/out")" \
+	"0 | stat, us | 3.10 | 120 ±2% | 40.0 ±5% (3.0×) |"
+check "a table for each group" is "$(grep -c '^|---' "$T/out")" 2
+check "nothing to complain about" is "$(cat "$T/err")" ''
+
+# A row that a VMM did not give.
+sed '/other,open/d' "$T/whole.csv" >"$T/missing.csv"
+tool report "$T/missing.csv"
+check "a missing row: the status" is "$status" 1
+check "a missing row: in the table" has "$T/out" "| open+close, us | 5.40 ±2% | 400 | missing |"
+check "a missing row: said" has "$T/err" "tmpfs, other: open+close is missing"
+
+# A VMM that failed.
+sed '/tmpfs,other/d' "$T/whole.csv" >"$T/failed.csv"
+echo "tmpfs,other,,failed,,,," >>"$T/failed.csv"
+tool report "$T/failed.csv"
+check "a VMM that failed: the status" is "$status" 1
+check "a VMM that failed: in the table" has "$T/out" "| stat, us | 3.10 | 120 ±2% | failed |"
+
+# Nothing but failures.
+echo "tmpfs,other,,failed,,,," >"$T/none.csv"
+tool report "$T/none.csv"
+check "nothing was measured" is "$status $(cat "$T/err")" "1 report: tmpfs: nothing was measured"
+: >"$T/empty.csv"
+tool report "$T/empty.csv"
+check "an empty file" is "$status $(cat "$T/err")" "1 report: there are no rows"
+
+# What is no number is not shown.
+sed 's/^tmpfs,other,stat,us,40.000/tmpfs,other,stat,us,nan/' "$T/whole.csv" >"$T/nan.csv"
+tool report "$T/nan.csv"
+check "no number: the status" is "$status" 1
+check "no number: not shown" lacks "$T/out" nan
+echo "tmpfs,other,sta" >>"$T/whole.csv"
+tool report "$T/whole.csv"
+check "a row that is cut off" is "$status $(wc -l <"$T/err")" "1 1"
+sed -i '$d' "$T/whole.csv"
+
+# ---- compare ----
+
+tool compare "$T/whole.csv" "$T/whole.csv"
+check "the same" is "$status $(cat "$T/out")" \
+	"0 8 medians compared, the furthest apart by 0.0 %; 0 rows differ by more than 2 %"
+sed 's/stat,us,40.000/stat,us,40.790/' "$T/whole.csv" >"$T/near.csv"
+tool compare "$T/whole.csv" "$T/near.csv"
+check "within 2 %" is "$status" 0
+sed 's/stat,us,40.000/stat,us,40.810/' "$T/whole.csv" >"$T/far.csv"
+tool compare "$T/whole.csv" "$T/far.csv"
+check "slower: the status" is "$status" 1
+check "slower: said" has "$T/out" "tmpfs, other, stat: 40.000 -> 40.810 us (+2.0 %)"
+tool compare "$T/far.csv" "$T/whole.csv"
+check "within 2 % of the slower" is "$status" 0
+sed 's/stat,us,40.000/stat,us,20.000/' "$T/whole.csv" >"$T/fast.csv"
+tool compare "$T/whole.csv" "$T/fast.csv"
+check "faster differs, too" is "$status $(head -n 1 "$T/out")" \
+	"1 tmpfs, other, stat: 40.000 -> 20.000 us (-50.0 %)"
+tool compare "$T/whole.csv" "$T/missing.csv"
+check "a row only before" is "$status $(head -n 1 "$T/out")" \
+	"1 tmpfs, other, open+close: only before: 100.000"
+tool compare "$T/missing.csv" "$T/whole.csv"
+check "a row only after" is "$status $(head -n 1 "$T/out")" \
+	"1 tmpfs, other, open+close: only after: 100.000"
+tool compare "$T/whole.csv" "$T/failed.csv"
+check "a VMM that failed" is "$status" 1
+tool compare "$T/none.csv" "$T/none.csv"
+check "failed both times is no success" is "$status" 1
+tool compare "$T/whole.csv"
+check "one file is not enough" is "$status" 2
+tool compare "$T/whole.csv" "$T/nothing-there.csv"
+check "a file that is not there" is "$status" 2
+
+# ---- the picture ----
+
+tool picture "$T/whole.csv"
+check "a picture" is "$status $(grep -c '<circle' "$T/out")" "0 11"
+tool picture "$T/none.csv"
+check "no picture of nothing" is "$status $(cat "$T/out")" "1 "
+
+# ---- calls ----
+
+mkdir "$T/empty"
+status=0
+"${NINEPIN_BUILD:-$top/build}/bench/calls" "$T/empty" >"$T/out" 2>"$T/err" || status=$?
+check "calls: here" is "$status $(awk 'NF == 5 && $2 > 0 && $3 <= $2 && $2 <= $4' "$T/out" | wc -l)" "0 14"
+status=0
+"${NINEPIN_BUILD:-$top/build}/bench/calls" "$T/empty" >"$T/out" 2>"$T/err" || status=$?
+check "calls: a call that fails" is "$status $(cat "$T/out")" "1 "
+check "calls: says which" has "$T/err" "calls: hundred: File exists"
+
+echo "1..$n"
