@@ -41,7 +41,7 @@ struct slot {
 	unsigned int order;
 	unsigned int msize; /* of the session when it was submitted; 0: none yet */
 	bool busy;
-	bool may_be_dropped; /* flushed or reset, or too broken to answer */
+	bool may_be_dropped; /* flushed, reset, before a Tversion, or too broken to answer */
 	uint8_t message[MESSAGE_MAX], reply[ROOM_MAX];
 	uint8_t t_arena[ARENA(MESSAGE_MAX)], r_arena[ARENA(ROOM_MAX)];
 };
@@ -291,6 +291,14 @@ static void flush(struct slot *flusher)
 	}
 }
 
+/* Tversion ends a session: what has not begun by then never will. */
+static void end_session(const struct slot *version)
+{
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (&slots[i] != version && slots[i].session == version->session)
+			slots[i].may_be_dropped = true;
+}
+
 static size_t room(uint8_t choice)
 {
 	static const uint32_t rooms[] = {0,  7,	 10, 11,  12,  15,  20,	  22,	 24,
@@ -316,6 +324,8 @@ void flight_submit(unsigned int i, struct p9_session *session, size_t len, struc
 	memset(slot->message + len, 0, len < P9_HEADER ? P9_HEADER - len : 0);
 	if (slot->message[4] == P9_TFLUSH && len >= P9_HEADER + 2)
 		flush(slot);
+	if (slot->message[4] == P9_TVERSION)
+		end_session(slot);
 	cut(&slot->t, slot->t_arena, len, t_how, seed);
 	spread(&slot->t, slot->message);
 	cut(&slot->r, slot->r_arena, r_room, r_how, seed);
