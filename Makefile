@@ -82,8 +82,8 @@ all: $(if $(SAN),$(BUILD)/$(SAN),$(BUILD))/ninepin
 
 # ---- what is not ours: packages, the guest kernel, the test harness ----
 
-PACKAGES = packages-build packages-kernel packages-host packages-tests packages-fuzz packages-long \
-	packages-lint
+PACKAGES = packages-build packages-kernel packages-host packages-tests packages-bench packages-fuzz \
+	packages-long packages-lint
 .PHONY: $(PACKAGES)
 $(PACKAGES): packages-%:
 	@images/packages $*
@@ -187,6 +187,43 @@ $(PLUGINS):
 
 -include $(shell find $(PLAIN)/obj $(ASAN)/obj $(TSAN)/obj $(FUZZ)/obj -name '*.d' 2>/dev/null)
 
+# ---- measuring ----
+
+# Where the instructions of a call go: a plugin for QEMU that counts, a program that it counts, and one
+# that names what was counted.
+BREAKDOWN = $(BUILD)/bench/count.so $(BUILD)/bench/marked $(BUILD)/bench/report
+BREAKDOWN_OBJ = $(PLAIN)/obj/tests/bench/breakdown
+$(BUILD)/bench/marked: $(BREAKDOWN_OBJ)/marked.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^
+$(BUILD)/bench/report: $(patsubst %,$(BREAKDOWN_OBJ)/%.o,report counts names families)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
+.PHONY: bench-breakdown breakdown-programs
+breakdown-programs: $(BREAKDOWN) $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) | packages-host
+bench-breakdown: export NINEPIN_NO_MAKE = 1
+bench-breakdown: export NINEPIN_BUILD = $(abspath $(BUILD))
+bench-breakdown: breakdown-programs
+	@tests/bench/breakdown/run $(OPTIONS)
+
+BENCH = $(addprefix $(BUILD)/bench/,calls timed init initrd)
+$(filter-out %/initrd,$(BENCH)): $(BUILD)/bench/%: $(PLAIN)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^
+$(BUILD)/bench/initrd: $(PLAIN)/obj/tests/bench/initrd.o $(call lib,$(PLAIN),boot) \
+		$(filter-out $(addprefix %/,hostrun.o qemu.o options.o),$(HOSTRUN))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+.PHONY: bench bench-quick
+bench bench-quick: export NINEPIN_NO_MAKE = 1
+bench bench-quick: export NINEPIN_BUILD = $(abspath $(BUILD))
+bench bench-quick: export NINEPIN_PROFILE = $(value PROFILE)
+bench bench-quick: export NINEPIN_COMPARE = $(value COMPARE)
+bench: | packages-bench
+bench bench-quick: $(BENCH) $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) | packages-host
+	@tests/bench/run $(BUILD) $(patsubst bench-%,%,$@)
+
 # ---- running and testing ----
 
 # Everything is built by then: tests/host/run need not look.
@@ -224,43 +261,6 @@ test-long: | packages-long
 test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
 		$(BREAKDOWN) $(BUILD)/bench/calls | packages-host
 	@tests/run-tests $(BUILD) $(TESTS)
-
-# ---- measuring ----
-
-# Where the instructions of a call go: a plugin for QEMU that counts, a program that it counts, and one
-# that names what was counted.
-BREAKDOWN = $(BUILD)/bench/count.so $(BUILD)/bench/marked $(BUILD)/bench/report
-BREAKDOWN_OBJ = $(PLAIN)/obj/tests/bench/breakdown
-$(BUILD)/bench/marked: $(BREAKDOWN_OBJ)/marked.o
-	@mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $^
-$(BUILD)/bench/report: $(patsubst %,$(BREAKDOWN_OBJ)/%.o,report counts names families)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $^
-.PHONY: bench-breakdown breakdown-programs
-breakdown-programs: $(BREAKDOWN) $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) | packages-host
-bench-breakdown: export NINEPIN_NO_MAKE = 1
-bench-breakdown: export NINEPIN_BUILD = $(abspath $(BUILD))
-bench-breakdown: breakdown-programs
-	@tests/bench/breakdown/run $(OPTIONS)
-
-BENCH = $(addprefix $(BUILD)/bench/,calls init initrd)
-$(filter-out %/initrd,$(BENCH)): $(BUILD)/bench/%: $(PLAIN)/obj/tests/bench/%.o
-	@mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $^
-$(BUILD)/bench/initrd: $(PLAIN)/obj/tests/bench/initrd.o $(call lib,$(PLAIN),boot) \
-		$(filter-out $(addprefix %/,hostrun.o qemu.o options.o),$(HOSTRUN))
-	@mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
-
-.PHONY: bench bench-quick
-bench bench-quick: export NINEPIN_NO_MAKE = 1
-bench bench-quick: export NINEPIN_BUILD = $(abspath $(BUILD))
-bench bench-quick: export NINEPIN_PROFILE = $(value PROFILE)
-bench bench-quick: export NINEPIN_COMPARE = $(value COMPARE)
-bench bench-quick: $(BENCH) $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) \
-		| packages-host
-	@tests/bench/run $(BUILD) $(patsubst bench-%,%,$@)
 
 .PHONY: fuzz
 fuzz: $(FUZZERS)
