@@ -11,9 +11,9 @@
 ##   make test-long      the same, and those that take minutes
 ##   make fuzz           looks for inputs that break the 9P server, in four ways, after each other
 ##     FUZZ_TIME=60      seconds for each
-##   make bench          speed, in counted time, beside QEMU: calls, boot, memory (docs/bench.md)
+##   make bench          speed, in counted time, beside QEMU: calls, whole jobs, boot, memory
 ##     PROFILE=FILE…       further VMMs      COMPARE=FILE.csv    an earlier run, to compare with
-##   make bench-quick    only single calls on a tmpfs
+##   make bench-quick    only single calls on a tmpfs (docs/bench.md)
 ##   make bench-breakdown  where the instructions of a stat, a pread and a create go
 ##     OPTIONS='--io auto fsync'   what else: see tests/bench/breakdown/run --help
 ##   make lint           clang-tidy, cppcheck and shellcheck
