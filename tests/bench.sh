@@ -143,7 +143,9 @@ check "no picture of nothing" is "$status $(cat "$T/out")" "1 "
 mkdir "$T/empty"
 status=0
 "${NINEPIN_BUILD:-$top/build}/bench/calls" "$T/empty" >"$T/out" 2>"$T/err" || status=$?
-check "calls: here" is "$status $(awk 'NF == 5 && $2 > 0 && $3 <= $2 && $2 <= $4' "$T/out" | wc -l)" "0 14"
+# Not every file system takes an attribute of everybody's.
+check "calls: here" is "$status $(grep -v '^getxattr ' "$T/out" |
+	awk 'NF == 5 && $2 > 0 && $3 <= $2 && $2 <= $4' | wc -l)" "0 14"
 status=0
 "${NINEPIN_BUILD:-$top/build}/bench/calls" "$T/empty" >"$T/out" 2>"$T/err" || status=$?
 check "calls: a call that fails" is "$status $(cat "$T/out")" "1 "
