@@ -1,36 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What `make bench` makes of numbers: tables, pictures, comparisons. Nothing is measured here.
-set -u
-
-top=$(cd "${0%/*}/.." && pwd -P)
+. "${0%/*}/tap"
 bench=$top/tests/bench
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-
-n=0
-echo "TAP version 13"
-
-check() {
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n $what"
-	else
-		echo "not ok $n $what"
-		echo "# failed: $*"
-		sed 's/^/# out: /' "$T/out"
-		sed 's/^/# err: /' "$T/err"
-	fi
-}
-
-is() {
-	[ "$1" = "$2" ] || {
-		echo "# got '$1', wanted '$2'"
-		return 1
-	}
-}
 
 # tool NAME WORD…: its status is in $status.
 tool() {
@@ -38,10 +10,6 @@ tool() {
 	shift
 	status=0
 	"$bench/$name" "$@" >"$T/out" 2>"$T/err" || status=$?
-}
-
-has() {
-	grep -qF -e "$2" "$1"
 }
 
 # lacks FILE TEXT
@@ -151,4 +119,4 @@ status=0
 check "calls: a call that fails" is "$status $(cat "$T/out")" "1 "
 check "calls: says which" has "$T/err" "calls: hundred: File exists"
 
-echo "1..$n"
+finish

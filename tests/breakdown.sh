@@ -2,28 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The counting of instructions (docs/breakdown.md), of programs whose count is known: in the emulated
 # host itself, and in a guest. Everything is built.
-set -u
-
-top=$(cd "${0%/*}/.." && pwd -P)
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
+. "${0%/*}/tap"
 N=200
-
-n=0
-echo "TAP version 13"
-
-check() {
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n $what"
-	else
-		echo "not ok $n $what"
-		echo "# failed: $*"
-		tail -n 20 "$T/err" | sed 's/^/# /'
-	fi
-}
 
 # of CALL IO KIND PLACE NAME: "TIMES INSTRUCTIONS" of one call, all rows that fit added up; a place or a
 # name may be empty for any.
@@ -43,13 +23,6 @@ how_often() {
 how_many() {
 	set -- "$(of "$@")"
 	echo "${1#* }"
-}
-
-is() {
-	[ "$1" = "$2" ] || {
-		echo "# got '$1', wanted '$2'"
-		return 1
-	}
 }
 
 between() {
@@ -108,4 +81,4 @@ kick=$(sed -n 's/^stat,auto,exit,ninepin,"",\(vm_notify+[^,]*\),.*/\1/p' "$T/bre
 check "one of the exits is the kick" is "$(how_often stat auto exit ninepin "$kick")" 1.00
 check "it is ninepin's to serve" between 500 "$(how_many stat auto exit ninepin "$kick")" 20000
 
-echo "1..$n"
+finish

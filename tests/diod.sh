@@ -1,36 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # `ninepin serve` with somebody else's client: the tools of diod. Everything of ours is built.
-set -u
-
-top=$(cd "${0%/*}/.." && pwd -P)
-build=${NINEPIN_BUILD:-$top/build}
-T=$(mktemp -d)
+. "${0%/*}/tap"
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$T"' EXIT
-
-n=0
-echo "TAP version 13"
-
-check() {
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n $what"
-	else
-		echo "not ok $n $what"
-		echo "# failed: $*"
-		tail -n 20 "$T/err" | sed 's/^/# /'
-	fi
-}
-
-is() {
-	[ "$1" = "$2" ] || {
-		echo "# got '$1', wanted '$2'"
-		return 1
-	}
-}
 
 # client TOOL WORD…: its stdout is kept, the errors too.
 client() {
@@ -108,4 +81,4 @@ for how in auto ring sync; do
 ninepin: ended by signal 15 (Terminated)"
 done
 
-echo "1..$n"
+finish

@@ -1,36 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # `make run`, as somebody without a terminal types it, on this machine itself. Everything is built.
-set -u
-
-top=$(cd "${0%/*}/.." && pwd -P)
-build=${NINEPIN_BUILD:-$top/build}
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
+. "${0%/*}/tap"
 mkdir "$T/share"
-
-n=0
-echo "TAP version 13"
-
-check() {
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n $what"
-	else
-		echo "not ok $n $what"
-		echo "# failed: $*"
-		sed 's/^/# /' "$T/out"
-	fi
-}
-
-is() {
-	[ "$1" = "$2" ] || {
-		echo "# got '$1', wanted '$2'"
-		return 1
-	}
-}
 
 # The make we may be running under is no business of the one that is tested.
 make_run() {
@@ -80,4 +52,4 @@ else
 	check "ninepin run refuses where KVM is not hardware" is "$status $(wc -l <"$T/out")" "125 1"
 fi
 
-echo "1..$n"
+finish
