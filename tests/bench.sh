@@ -98,6 +98,47 @@ tool compare "$T/whole.csv"
 check "one file is not enough" is "$status" 2
 tool compare "$T/whole.csv" "$T/nothing-there.csv"
 check "a file that is not there" is "$status" 2
+tool compare "$T/empty.csv" "$T/whole.csv"
+check "an empty file is no earlier run" is "$status $(cat "$T/out" "$T/err")" "2 compare: a file has no rows"
+
+# ---- what is refused before anything is measured ----
+
+mkdir -p "$T/build/bench"
+# refused WHAT TEXT [PROFILE [COMPARE]]
+refused() {
+	status=0
+	(cd "$T" && NINEPIN_PROFILE=${3-} NINEPIN_COMPARE=${4-} exec "$bench/run" build quick) \
+		>"$T/out" 2>"$T/err" || status=$?
+	check "$1: the status" is "$status" 125
+	check "$1: the reason" has "$T/err" "$2"
+}
+
+# profile LINE…: into the file profile
+profile() {
+	printf '%s\n' "$@" >"$T/profile"
+}
+
+wanted='the profile profile has to be a shell script that sets name, binary and files'
+refused "no such profile" "the profile nothing-there is no file that can be read" nothing-there
+refused "a profile that is a folder" "the profile build is no file that can be read" build
+profile 'name=('
+refused "a profile that is no shell script" "$wanted" profile
+profile name=x binary=/bin/sh 'vmm() { :; }'
+refused "a profile without files" "$wanted" profile
+profile name=x binary=/bin/sh files=
+refused "a profile without a function" "$wanted" profile
+profile 'exit 0'
+refused "a profile that ends" "$wanted" profile
+profile name=QEMU binary=/bin/sh files= 'vmm() { :; }'
+refused "a name that is taken" "the profile profile has the name QEMU, as another has" profile
+profile 'name=x,y' binary=/bin/sh files= 'vmm() { :; }'
+refused "a name that is no column" "the profile profile has the name 'x,y'" profile
+profile name=x binary=/bin/sh files=/nothing-there:/x 'vmm() { :; }'
+refused "a file that is not there" "the profile profile names /nothing-there, which is not there" profile
+refused "no such run" "COMPARE=nothing-there cannot be read" '' nothing-there
+refused "a folder for a run" "COMPARE=build cannot be read" '' build
+refused "an empty run" "COMPARE=empty.csv has no rows of an earlier run" '' empty.csv
+refused "a run that is none" "COMPARE=profile has no rows of an earlier run" '' profile
 
 # ---- the picture ----
 
