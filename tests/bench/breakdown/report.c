@@ -248,7 +248,7 @@ static int write_csv(FILE *out)
 		csv_rows(out, s, "exit", &s->exits);
 		csv_rows(out, s, "syscall", &s->syscalls);
 	}
-	return fclose(out);
+	return ferror(out) | fclose(out);
 }
 
 /* Idle time is no instruction: a stretch with some cannot be checked. */
