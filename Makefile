@@ -70,8 +70,8 @@ lib = $(1)/lib/$(2).a
 libs_of = $(foreach room,$(uses_$(2)),$(call lib,$(1),$(room)))
 unit_tests = $(patsubst tests/unit/%.c,$(1)/tests/%,$(wildcard tests/unit/*_*.c))
 
-# V=1 shows the commands.
-Q = $(if $(V),,@echo "  $(if $(filter %.o,$@),CC,LD)  $@" &&)
+# V=1 shows the commands. Not on stdout, which is for what `run` and `bench` have to say.
+Q = $(if $(V),,@echo "  $(if $(filter %.o,$@),CC,LD)  $@" >&2 &&)
 
 .PHONY: all
 all: $(if $(SAN),$(BUILD)/$(SAN),$(BUILD))/ninepin
