@@ -5,7 +5,7 @@
  * QEMU 7.2 keeps the vector of an interrupt that VMRUN has delivered in its CPU's exception_index.
  * If it leaves its loop before the guest's next exit, for a timer of the host's say, the guest gets
  * the interrupt once more, though it has interrupts disabled. One in the handler of an edge, which
- * holds a lock, hangs the guest: of a few thousand messages of 9P, one does. So when a guest has
+ * holds a lock, hangs the guest: of some ten thousand messages of 9P, one does. So when a guest has
  * begun to run there is no vector.
  *
  * Where the CPU has it is told by a function of QEMU's that does the same. Another QEMU may be
