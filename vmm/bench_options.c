@@ -271,12 +271,8 @@ int bench_options_parse(struct bench_options *opt, int argc, char *const *argv, 
 		case 'h':
 			opt->help = true;
 			break;
-		case ':':
-			return why_fail(why, -EINVAL,
-					"option '%s' needs a value: see ninepin bench --help", word);
 		default:
-			return why_fail(why, -EINVAL,
-					"unknown option '%s': see ninepin bench --help", word);
+			return option_refused(c, word, "bench", why);
 		}
 	}
 	if (err || opt->help)

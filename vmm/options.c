@@ -171,6 +171,14 @@ int parse_executor(const char *text, enum p9_executor *executor, struct why *why
 	return 0;
 }
 
+int option_refused(int c, const char *word, const char *command, struct why *why)
+{
+	return why_fail(why, -EINVAL,
+			c == ':' ? "option '%s' needs a value: see ninepin %s --help" :
+				   "unknown option '%s': see ninepin %s --help",
+			word, command);
+}
+
 static int add_words(char **append, const char *words, struct why *why)
 {
 	size_t old = strlen(*append), more = strlen(words);
@@ -403,12 +411,8 @@ int options_parse(struct run_options *opt, int argc, char *const *argv, struct w
 		c = getopt_long(argc, argv, "+:c:m:vh", long_options, NULL);
 		if (c == -1)
 			break;
-		if (c == '?')
-			return why_fail(why, -EINVAL,
-					"unknown option '%s': see ninepin run --help", word);
-		if (c == ':')
-			return why_fail(why, -EINVAL,
-					"option '%s' needs a value: see ninepin run --help", word);
+		if (c == '?' || c == ':')
+			return option_refused(c, word, "run", why);
 		err = one_option(opt, c, optarg, why);
 	}
 	if (!err)

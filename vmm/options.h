@@ -57,6 +57,8 @@ int share_options_parse(struct share_options *share, const char *text, struct wh
 unsigned int share_options_flags(const struct share_options *share);
 void share_options_free(struct share_options *share);
 
+/* What getopt_long() refused, c being '?' or ':', in this word of `ninepin COMMAND`. -EINVAL. */
+int option_refused(int c, const char *word, const char *command, struct why *why);
 /* "auto", "ring" or "sync", as after --io. */
 int parse_executor(const char *text, enum p9_executor *executor, struct why *why);
 /* "512", "512M", "2G": a bare number is MiB. */

@@ -141,12 +141,8 @@ static int parse(struct serve *s, int argc, char *const *argv, struct why *why)
 		case 'h':
 			s->help = true;
 			break;
-		case ':':
-			return why_fail(why, -EINVAL,
-					"option '%s' needs a value: see ninepin serve --help", word);
 		default:
-			return why_fail(why, -EINVAL,
-					"unknown option '%s': see ninepin serve --help", word);
+			return option_refused(c, word, "serve", why);
 		}
 	}
 	if (err || s->help)
