@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The server over a socket: framing, several requests and connections, a client that does not read. */
+/* The server over a socket: framing, several at a time, a client that does not read. */
 #include "kselftest_harness.h"
 
 #include "tests/unit/stream.h"
