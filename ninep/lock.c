@@ -508,7 +508,7 @@ static int open_for_locks(struct p9_req *req, const struct p9_fid *fid, bool *wr
 	int fd = -EROFS;
 
 	req->who = (struct p9_who){.uid = P9_OWN};
-	*writable = S_ISREG(node->type) && !(p9_req_share(req)->flags & P9_SHARE_RO);
+	*writable = S_ISREG(node->type) && !(p9_req_share(req)->config.flags & P9_SHARE_RO);
 	if (*writable)
 		fd = p9_reopen(req, node->fs, node->fd, O_RDWR);
 	if (fd == -EACCES || fd == -EPERM || fd == -EROFS || fd == -ETXTBSY) {

@@ -44,7 +44,7 @@ static const struct {
 
 int p9_may_change(const struct p9_req *req)
 {
-	return req->session->share->flags & P9_SHARE_RO ? -EROFS : 0;
+	return req->session->share->config.flags & P9_SHARE_RO ? -EROFS : 0;
 }
 
 void p9_put_at(struct p9_req *req, size_t at, const void *data, size_t len)

@@ -169,7 +169,7 @@ static uint32_t qid_version(const struct statx *stx)
 int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, uint64_t *path)
 {
 	*path = ino;
-	if (p9_req_share(req)->flags & P9_SHARE_WARN_MULTIDEVS)
+	if (p9_req_share(req)->config.flags & P9_SHARE_WARN_MULTIDEVS)
 		return 0;
 	return p9_qid_path(&p9_req_server(req)->filesystems, fs, ino, path);
 }
@@ -190,9 +190,9 @@ static int check_device(struct p9_req *req, const struct statx *stx)
 {
 	struct p9_share *share = p9_req_share(req);
 	struct p9_server *server = p9_req_server(req);
-	bool forbid = share->flags & P9_SHARE_FORBID_MULTIDEVS;
+	bool forbid = share->config.flags & P9_SHARE_FORBID_MULTIDEVS;
 
-	if (!(share->flags & (P9_SHARE_FORBID_MULTIDEVS | P9_SHARE_WARN_MULTIDEVS)) ||
+	if (!(share->config.flags & (P9_SHARE_FORBID_MULTIDEVS | P9_SHARE_WARN_MULTIDEVS)) ||
 	    p9_stx_dev(stx) == share->root->fs->dev)
 		return 0;
 	if (server->say && !atomic_exchange(&share->said_multidevs, true))

@@ -50,7 +50,7 @@ struct p9_share {
 	unsigned int refs;     /* guarded by the server's shares_lock */
 	struct p9_share *next; /* of the server's shares */
 	struct p9_server *server;
-	unsigned int flags; /* P9_SHARE_… */
+	struct p9_share_config config;
 	atomic_bool said_multidevs;
 	int handle_fd;	      /* the folder, for open_by_handle_at(2); -1: not allowed */
 	struct p9_node *root; /* its descriptor always stays */

@@ -38,6 +38,7 @@ enum p9_executor {
 #define P9_MAX_XATTRS	  256 /* extended attributes under way, of one session; 64 KiB each at most */
 #define P9_MAX_LOCKS	  4096 /* byte ranges locked, of one session */
 #define P9_MAX_LOCK_WAITS 64   /* requests that wait for a lock, of one session */
+#define P9_MAX_ID_RANGES  16 /* in a share's table of uids, and in that of gids */
 #define P9_STREAM_BYTES	  (8u * 1024 * 1024) /* messages and replies of one stream connection */
 
 /*
@@ -65,16 +66,46 @@ void p9_server_free(struct p9_server *server);
 int p9_server_fd(const struct p9_server *server);
 void p9_server_run(struct p9_server *server);
 
-/*
- * Opens a host folder as a share; flags are P9_SHARE_*. Negative errno: as open(2), -ENOTDIR.
- * The server must outlive it, sessions hold a reference.
- */
 #define P9_SHARE_RO 1u /* every change is refused with EROFS */
 /* Several file systems below the folder: by default inode numbers are mapped to distinct ones. */
 #define P9_SHARE_FORBID_MULTIDEVS 2u /* the others are refused with ENODEV */
 #define P9_SHARE_WARN_MULTIDEVS	  4u /* inode numbers stay as they are, and may be the same */
+/* The host has begun to write out what a Twrite brought, and finished with what was before. */
+#define P9_SHARE_WRITEOUT 8u
+
+/* Who owns what on either side. */
+enum p9_model {
+	P9_MODEL_PASSTHROUGH, /* the same ids on both */
+	P9_MODEL_MAPPED,      /* the guest's in attributes of files that the server owns */
+	P9_MODEL_NONE,	      /* as passthrough, and nobody hears that a chown was refused */
+	P9_MODEL_IDMAP,	      /* each side's by a table */
+};
+
+struct p9_id_range {
+	uint32_t guest, host, count;
+};
+
+/* Of uids or gids. The first range that fits counts. */
+struct p9_idmap {
+	struct p9_id_range range[P9_MAX_ID_RANGES];
+	unsigned int n;
+	bool rest; /* ids in no range stay as they are, where no range says otherwise */
+};
+
+struct p9_share_config {
+	unsigned int flags; /* P9_SHARE_* */
+	enum p9_model model;
+	uint32_t fmode, dmode; /* on the host, of files and folders of P9_MODEL_MAPPED; 0: 0600, 0700 */
+	struct p9_idmap uids, gids; /* of P9_MODEL_IDMAP */
+};
+
+/*
+ * Opens a host folder as a share. Negative errno: as open(2), -ENOTDIR; -EOPNOTSUPP: its file system
+ * has no user.* attributes, which P9_MODEL_MAPPED needs. The server must outlive it, sessions hold a
+ * reference.
+ */
 int p9_share_open(struct p9_share **share, struct p9_server *server, const char *path,
-		  unsigned int flags);
+		  const struct p9_share_config *config);
 void p9_share_put(struct p9_share *share);
 
 int p9_session_new(struct p9_session **session, struct p9_share *share);

@@ -50,7 +50,7 @@ out:
 }
 
 int p9_share_open(struct p9_share **out, struct p9_server *server, const char *path,
-		  unsigned int flags)
+		  const struct p9_share_config *config)
 {
 	struct p9_share *share = calloc(1, sizeof(*share));
 	int err;
@@ -59,7 +59,7 @@ int p9_share_open(struct p9_share **out, struct p9_server *server, const char *p
 		return -ENOMEM;
 	share->refs = 1;
 	share->server = server;
-	share->flags = flags;
+	share->config = *config;
 	err = p9_hash_init(&share->table);
 	if (!err)
 		err = make_root(share, path);

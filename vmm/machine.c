@@ -192,7 +192,7 @@ static int add_share(struct machine *m, const struct machine_share *config, stru
 	struct machine_slot *slot = &m->share[m->nshares++];
 	int err;
 
-	err = server_share(&slot->share, m->server, config->path, config->flags, why);
+	err = server_share(&slot->share, m->server, config->path, &config->config, why);
 	if (err)
 		return err;
 	err = p9_session_new(&slot->session, slot->share);

@@ -17,7 +17,7 @@
 struct machine_share {
 	const char *path; /* folder on the host */
 	const char *tag;
-	unsigned int flags; /* P9_SHARE_… */
+	struct p9_share_config config;
 };
 
 struct machine_config {

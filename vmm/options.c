@@ -7,16 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "boot/platform.h"
 
-/* The client's virtio transport takes PAGE_SIZE × (128 - 3) bytes at most; more is clamped. */
-#define DEFAULT_MSIZE 512000u
-/* Shared mappings work with it, and edits on the host are seen. */
-#define DEFAULT_CACHE "mmap"
-#define DEFAULT_RAM   (1024ull << 20)
+#define DEFAULT_RAM (1024ull << 20)
 
 enum {
 	OPT_SHARE = 256,
@@ -193,155 +188,6 @@ static int add_words(char **append, const char *words, struct why *why)
 	return 0;
 }
 
-/* ---- --share HOST[:GUEST][:ro][,OPTION…] ---- */
-
-static int share_option(struct share_options *share, const char *word, struct why *why)
-{
-	static const char *const caches[] = { "none", "readahead", "mmap", "loose", "fscache" };
-	static const struct {
-		const char *word;
-		unsigned int flag;
-	} multidevs[] = {
-		{ "remap", 0 },
-		{ "forbid", P9_SHARE_FORBID_MULTIDEVS },
-		{ "warn", P9_SHARE_WARN_MULTIDEVS },
-	};
-	const char *value = strchr(word, '=');
-
-	if (!strcmp(word, "ro") || !strcmp(word, "rw")) {
-		share->ro = word[1] == 'o';
-		return 0;
-	}
-	if (value && !strncmp(word, "cache=", 6)) {
-		for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)
-			if (!strcmp(value + 1, caches[i]))
-				return set_string(&share->mount, word, why) ?:
-				       set_string(&share->cache, value + 1, why);
-		return why_fail(why, -EINVAL,
-				"--share: cache=%s is none of none, readahead, mmap, loose and fscache",
-				value + 1);
-	}
-	if (value && !strncmp(word, "msize=", 6)) {
-		char *end;
-		unsigned long n = strtoul(value + 1, &end, 10);
-
-		if (!isdigit((unsigned char)value[1]) || *end || n < P9_MSIZE_MIN ||
-		    n > P9_MSIZE_MAX)
-			return why_fail(why, -EINVAL,
-					"--share: msize=%s is not a number of bytes from %u to %u",
-					value + 1, P9_MSIZE_MIN, P9_MSIZE_MAX);
-		share->msize = (uint32_t)n;
-		return set_string(&share->mount, word, why);
-	}
-	if (value && !strncmp(word, "multidevs=", 10)) {
-		for (size_t i = 0; i < sizeof(multidevs) / sizeof(multidevs[0]); i++) {
-			if (strcmp(value + 1, multidevs[i].word) != 0)
-				continue;
-			share->multidevs = multidevs[i].flag;
-			return 0;
-		}
-		return why_fail(why, -EINVAL,
-				"--share: multidevs=%s is none of remap, forbid and warn", value + 1);
-	}
-	if (value && !strncmp(word, "tag=", 4)) {
-		if (!value[1] || strlen(value + 1) > 31 || strpbrk(value + 1, " \t/"))
-			return why_fail(why, -EINVAL,
-					"--share: tag=%s: a tag is one word of at most 31 letters",
-					value + 1);
-		return set_string(&share->mount, word, why) ?:
-		       set_string(&share->tag, value + 1, why);
-	}
-	return why_fail(why, -EINVAL,
-			"--share: unknown option '%s': there are ro, rw, cache=, msize=, "
-			"multidevs= and tag= (a comma in a path is written twice)",
-			word);
-}
-
-/* Splits the next comma-separated word off *rest, in place; two commas are one that is meant. */
-static char *next_word(char **rest)
-{
-	char *word = *rest, *to = word, *from = word;
-
-	if (!word)
-		return NULL;
-	for (; *from; from++) {
-		if (*from == ',' && from[1] != ',')
-			break;
-		if (*from == ',')
-			from++;
-		*to++ = *from;
-	}
-	*rest = *from ? from + 1 : NULL;
-	*to = '\0';
-	return word;
-}
-
-static int share_place(struct share_options *share, char *place, struct why *why)
-{
-	struct stat st;
-	char *colon;
-	int err;
-
-	/* A colon in the name of a folder that is there is no separator. */
-	if (stat(place, &st) != 0) {
-		colon = strrchr(place, ':');
-		if (colon && (!strcmp(colon, ":ro") || !strcmp(colon, ":rw"))) {
-			share->ro = colon[2] == 'o';
-			*colon = '\0';
-		}
-	}
-	if (stat(place, &st) != 0) {
-		colon = strrchr(place, ':');
-		if (colon && colon[1] != '/')
-			return why_fail(why, -EINVAL,
-					"--share: '%s' is no place in the guest: give an absolute path",
-					colon + 1);
-		if (colon && strspn(colon + 1, "/") == strlen(colon + 1))
-			return why_fail(why, -EINVAL,
-					"--share: a share cannot be the guest's whole /: give a folder "
-					"below it, or see --root");
-		if (colon) {
-			err = set_string(&share->mount, colon + 1, why) ?:
-			      set_string(&share->guest, colon + 1, why);
-			if (err)
-				return err;
-			*colon = '\0';
-		}
-	}
-	return set_path(&share->host, "--share", place, why);
-}
-
-int share_options_parse(struct share_options *share, const char *text, struct why *why)
-{
-	char *copy = strdup(text), *rest = copy, *word;
-	int err;
-
-	if (!copy)
-		return no_memory(why);
-	share->msize = DEFAULT_MSIZE;
-	err = set_string(&share->cache, DEFAULT_CACHE, why);
-	if (!err)
-		err = share_place(share, next_word(&rest), why);
-	while (!err && (word = next_word(&rest)))
-		err = share_option(share, word, why);
-	free(copy);
-	return err;
-}
-
-unsigned int share_options_flags(const struct share_options *share)
-{
-	return share->multidevs | (share->ro ? P9_SHARE_RO : 0);
-}
-
-void share_options_free(struct share_options *share)
-{
-	free(share->host);
-	free(share->guest);
-	free(share->tag);
-	free(share->cache);
-	free(share->mount);
-}
-
 /* ---- all ---- */
 
 static int one_option(struct run_options *opt, int c, const char *arg, struct why *why)
@@ -351,7 +197,7 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		if (opt->nshares == MAX_SHARES)
 			return why_fail(why, -EINVAL, "--share: there can be %d at most",
 					MAX_SHARES);
-		return share_options_parse(&opt->share[opt->nshares++], arg, why);
+		return share_options_parse(&opt->share[opt->nshares++], arg, &opt->notes, why);
 	case OPT_ROOT:
 		opt->root_set = true;
 		return set_path(&opt->root, "--root", arg, why);
@@ -424,6 +270,7 @@ void options_free(struct run_options *opt)
 {
 	for (unsigned int i = 0; i < opt->nshares; i++)
 		share_options_free(&opt->share[i]);
+	notes_free(&opt->notes);
 	free(opt->root);
 	free(opt->kernel);
 	free(opt->modules);

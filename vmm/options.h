@@ -9,24 +9,15 @@
 
 #include "boot/why.h"
 #include "ninep/p9.h"
+#include "vmm/share.h"
 
 #define MAX_SHARES 15 /* of the user's; the root may be one more 9P device */
 
 /* All strings are malloc'd and the options' own. */
-struct share_options {
-	char *host;  /* as given; the folder on the host */
-	char *guest; /* where it appears; NULL: where the root says */
-	char *tag;   /* 9P mount tag; NULL: made up */
-	char *cache; /* as in mount(8)'s cache= for 9p */
-	uint32_t msize;
-	unsigned int multidevs; /* P9_SHARE_…_MULTIDEVS; 0: remap */
-	bool ro;
-	char *mount; /* a word of it that concerns only how a guest mounts it, as given; NULL: none */
-};
-
 struct run_options {
 	struct share_options share[MAX_SHARES];
 	unsigned int nshares;
+	struct notes notes; /* what the user should know of them */
 	char *root;    /* "busybox", or a folder */
 	bool root_set; /* --root was given */
 	char *kernel;  /* a file or a build tree; NULL: find one */
@@ -50,12 +41,6 @@ struct run_options {
  */
 int options_parse(struct run_options *opt, int argc, char *const *argv, struct why *why);
 void options_free(struct run_options *opt);
-
-/* One share, as after --share. share must be zeroed; share_options_free() is right after either. */
-int share_options_parse(struct share_options *share, const char *text, struct why *why);
-/* P9_SHARE_… */
-unsigned int share_options_flags(const struct share_options *share);
-void share_options_free(struct share_options *share);
 
 /* What getopt_long() refused, c being '?' or ':', in this word of `ninepin COMMAND`. -EINVAL. */
 int option_refused(int c, const char *word, const char *command, struct why *why);

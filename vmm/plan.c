@@ -90,12 +90,15 @@ static int resolve_share(struct plan *plan, unsigned int i, struct why *why)
 
 static int add_share(struct plan *plan, unsigned int i, struct why *why)
 {
-	const struct share_options *opt = &plan->opt->share[i];
+	struct share_options *opt = &plan->opt->share[i];
 	struct machine_share *share = &plan->share[plan->nshares];
 	struct guest_mount *mount = &plan->mount[i];
+	int err = share_settle(opt, 0, 0, &plan->notes, why);
 
+	if (err)
+		return err;
 	share->path = plan->folder[i];
-	share->flags = share_options_flags(opt);
+	share->config = opt->config;
 	share->tag = opt->tag ? opt->tag : keep(plan, "share%u", i);
 
 	if (opt->guest) {
@@ -111,8 +114,10 @@ static int add_share(struct plan *plan, unsigned int i, struct why *why)
 	mount->type = "9p";
 	/* A blocking lock that is taken sleeps for locktimeout seconds before it asks again. */
 	mount->options = keep(plan,
-			      "trans=virtio,version=9p2000.L,cache=%s,msize=%u,locktimeout=1%s",
-			      opt->cache, opt->msize, opt->ro ? ",ro" : "");
+			      "trans=virtio,version=9p2000.L,cache=%s,msize=%u,locktimeout=1%s%s%s%s",
+			      opt->cache, opt->msize, opt->access ? ",access=" : "",
+			      opt->access ? opt->access : "", opt->posixacl ? ",posixacl" : "",
+			      opt->config.flags & P9_SHARE_RO ? ",ro" : "");
 	if (!share->tag || !mount->path || !mount->options)
 		return no_memory(why);
 
@@ -208,7 +213,7 @@ static int choose_root(struct plan *plan, struct why *why)
 					"the kernel %s has no overlayfs, which --root %s needs: use "
 					"--root busybox, or another kernel",
 					plan->kernel.path, root);
-		why_fail(&plan->note, 0,
+		notes_add(&plan->notes,
 			 "the kernel %s has no overlayfs: the guest's root is busybox instead of this "
 			 "machine's",
 			 plan->kernel.path);
@@ -230,7 +235,13 @@ static int choose_root(struct plan *plan, struct why *why)
 	if (!share->path)
 		return no_memory(why);
 	share->tag = ROOT_TAG;
-	share->flags = P9_SHARE_RO;
+	/* Owners show as they are: that takes no privilege, and programs such as sudo look at them. */
+	share->config = (struct p9_share_config){
+		.flags = P9_SHARE_RO,
+		.model = share_privileged() ? P9_MODEL_PASSTHROUGH : P9_MODEL_IDMAP,
+		.uids.rest = true,
+		.gids.rest = true,
+	};
 	/* Nothing changes below the overlay, so everything may be cached. */
 	plan->root = (struct guest_mount){
 		.source = ROOT_TAG,
@@ -332,7 +343,7 @@ static void order_mounts(struct guest_mount *mount, size_t n)
 	}
 }
 
-int plan_make(struct plan *plan, const struct run_options *opt, bool tty, unsigned int rows,
+int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int rows,
 	      unsigned int columns, struct why *why)
 {
 	int err = 0;
@@ -375,5 +386,6 @@ void plan_free(struct plan *plan)
 		free(plan->kept[i]);
 	free(plan->kept);
 	free(plan->busybox);
+	notes_free(&plan->notes);
 	kernel_choice_free(&plan->kernel);
 }

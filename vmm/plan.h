@@ -15,7 +15,7 @@
 #define PLAN_MAX_ENV 16
 
 struct plan {
-	const struct run_options *opt; /* borrowed */
+	struct run_options *opt; /* borrowed; its shares are settled */
 	struct kernel_choice kernel;
 	char *busybox; /* path of a static busybox, for a busybox root; else NULL */
 
@@ -34,14 +34,14 @@ struct plan {
 	/* Strings that the above point to, freed together. */
 	char **kept;
 	size_t nkept;
-	struct why note; /* something the user should know, or "" */
+	struct notes notes; /* what the user should know */
 };
 
 /*
  * 0, or a negative errno with a sentence. opt must outlive the plan. With tty, the command gets a
  * terminal of rows × columns. plan_free() is right after either.
  */
-int plan_make(struct plan *plan, const struct run_options *opt, bool tty, unsigned int rows,
+int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int rows,
 	      unsigned int columns, struct why *why);
 void plan_free(struct plan *plan);
 

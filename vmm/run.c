@@ -477,6 +477,7 @@ static int start(struct run *run, struct why *why)
 
 	if (io.terminal)
 		stdio_winsize(STDOUT_FILENO, &rows, &columns);
+	notes_print(&run->opt.notes, stderr);
 	run->plan_made = true;
 	err = plan_make(&run->plan, &run->opt, io.terminal, rows, columns, why);
 	if (err)
@@ -485,8 +486,7 @@ static int start(struct run *run, struct why *why)
 	if (run->plan.kernel.note.text[0])
 		fprintf(stderr, "ninepin: %s; using %s\n", run->plan.kernel.note.text,
 			run->plan.kernel.path);
-	if (run->plan.note.text[0])
-		fprintf(stderr, "ninepin: %s\n", run->plan.note.text);
+	notes_print(&run->plan.notes, stderr);
 	err = open_log(run, why);
 	if (!err)
 		err = open_loop(run, why);

@@ -38,6 +38,7 @@ struct serve {
 	/* options */
 	char *socket;
 	struct share_options share_opt;
+	struct notes notes;
 	bool share_set;
 	enum p9_executor executor;
 	bool help;
@@ -99,7 +100,7 @@ static int set_share(struct serve *s, const char *text, struct why *why)
 		return why_fail(why, -EINVAL, "--share: there can be only one: share a folder that "
 					      "holds them all, or serve each on a socket of its own");
 	s->share_set = true;
-	err = share_options_parse(&s->share_opt, text, why);
+	err = share_options_parse(&s->share_opt, text, &s->notes, why);
 	if (!err && s->share_opt.mount)
 		return why_fail(why, -EINVAL,
 				"--share: '%s' is for how a guest of ninepin run mounts the folder: leave "
@@ -384,8 +385,11 @@ static int start(struct serve *s, struct why *why)
 	if (p9_server_fd(s->server) >= 0)
 		err = watch(s, p9_server_fd(s->server), serve_requests, why);
 	if (!err)
-		err = server_share(&s->share, s->server, s->share_opt.host,
-				   share_options_flags(&s->share_opt), why);
+		err = share_settle(&s->share_opt, 0, 0, &s->notes, why);
+	notes_print(&s->notes, stderr);
+	if (!err)
+		err = server_share(&s->share, s->server, s->share_opt.host, &s->share_opt.config,
+				   why);
 	if (err)
 		return err;
 	err = p9_server_start(s->server);
@@ -412,6 +416,7 @@ static void tear_down(struct serve *s)
 		if (*fd >= 0)
 			close(*fd);
 	share_options_free(&s->share_opt);
+	notes_free(&s->notes);
 	free(s->socket);
 }
 

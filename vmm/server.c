@@ -32,15 +32,21 @@ int server_open(struct p9_server **server, enum p9_executor executor, struct why
 }
 
 int server_share(struct p9_share **share, struct p9_server *server, const char *path,
-		 unsigned int flags, struct why *why)
+		 const struct p9_share_config *config, struct why *why)
 {
-	int err = p9_share_open(share, server, path, flags);
+	int err = p9_share_open(share, server, path, config);
 
 	if (err == -ENOENT)
 		return why_fail(why, err, "the folder %s to share is not there: make it first", path);
 	if (err == -ENOTDIR)
 		return why_fail(why, err, "%s cannot be shared, it is not a folder: share the folder "
 					  "that it is in",
+				path);
+	if (err == -EOPNOTSUPP)
+		return why_fail(why, err,
+				"%s is on a file system without user.* attributes, in which "
+				"security_model=mapped-xattr keeps owners: use another model, or a folder "
+				"on ext4, xfs or btrfs",
 				path);
 	if (err)
 		return why_fail(why, err, "the folder %s cannot be shared: %s: check its owner and mode",

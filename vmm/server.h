@@ -12,8 +12,8 @@
  */
 int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
 		struct why *why);
-/* p9_share_open() of a folder; flags are P9_SHARE_…. */
+/* p9_share_open() of a folder. */
 int server_share(struct p9_share **share, struct p9_server *server, const char *path,
-		 unsigned int flags, struct why *why);
+		 const struct p9_share_config *config, struct why *why);
 
 #endif

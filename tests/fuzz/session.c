@@ -84,7 +84,7 @@ static void set_up(void)
 	must(!p9_server_start(server), "p9_server_start");
 	path = scratch_open();
 	for (unsigned int i = 0; i < SHARES; i++)
-		must(!p9_share_open(&shares[i], server, path, flags[i]), "p9_share_open");
+		must(!p9_share_open(&shares[i], server, path, &(struct p9_share_config){.flags = flags[i]}), "p9_share_open");
 	many = server->node_fds_max;
 	flight_open(server);
 }

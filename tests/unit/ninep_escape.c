@@ -180,7 +180,7 @@ TEST_F(share, magic_links_lead_nowhere)
 	struct p9c *c = p9c_new(self->w.server, NULL, false);
 	struct p9_share *share;
 
-	ASSERT_EQ(0, p9_share_open(&share, self->w.server, "/proc/self", 0));
+	ASSERT_EQ(0, p9_share_open(&share, self->w.server, "/proc/self", &(struct p9_share_config){0}));
 	ASSERT_EQ(0, p9_session_new(&c->session, share));
 	ASSERT_EQ(0, p9c_version(c, 65536));
 	ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));
@@ -200,8 +200,8 @@ TEST_F(share, share_open_errors)
 {
 	struct p9_share *share;
 
-	EXPECT_EQ(-ENOENT, p9_share_open(&share, self->w.server, "/nowhere/at/all", 0));
-	EXPECT_EQ(-ENOTDIR, p9_share_open(&share, self->w.server, "/proc/self/status", 0));
+	EXPECT_EQ(-ENOENT, p9_share_open(&share, self->w.server, "/nowhere/at/all", &(struct p9_share_config){0}));
+	EXPECT_EQ(-ENOTDIR, p9_share_open(&share, self->w.server, "/proc/self/status", &(struct p9_share_config){0}));
 }
 
 TEST_F(share, read_only)
@@ -214,7 +214,7 @@ TEST_F(share, read_only)
 	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "hello"));
 	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "d"), 0755));
 	ASSERT_EQ(0, stat(p9c_path(&self->w, "f"), &st));
-	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), P9_SHARE_RO));
+	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), &(struct p9_share_config){.flags = P9_SHARE_RO}));
 	ASSERT_EQ(0, p9_session_new(&c->session, share));
 	ASSERT_EQ(0, p9c_version(c, 65536));
 	ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));
@@ -475,7 +475,7 @@ static void check_multidevs(struct __test_metadata *_metadata, FIXTURE_DATA(moun
 
 		p9_server_on_say(self->w.server, count_words, &said);
 		ASSERT_EQ(0,
-			  p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), flags[i]));
+			  p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), &(struct p9_share_config){.flags = flags[i]}));
 		ASSERT_EQ(0, p9_session_new(&c->session, share));
 		ASSERT_EQ(0, p9c_version(c, 65536));
 		ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));

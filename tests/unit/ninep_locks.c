@@ -379,7 +379,7 @@ TEST_F(locks, without_writing)
 	EXPECT_EQ(P9_LOCK_SUCCESS, lock(c, 4, WR, 0, 0, 0, 10));
 	EXPECT_EQ(P9_LOCK_BLOCKED, lock(c, 4, WR, 0, 0, 9, 11));
 
-	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), P9_SHARE_RO));
+	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), &(struct p9_share_config){.flags = P9_SHARE_RO}));
 	ASSERT_EQ(0, p9_session_new(&d->session, share));
 	ASSERT_EQ(0, p9c_version(d, 65536));
 	ASSERT_EQ(0, p9c_attach(d, 0, "", P9_NONUNAME));

@@ -371,7 +371,7 @@ TEST_F(xattr, read_only)
 
 	NEEDS_XATTRS;
 	ASSERT_EQ(0, setxattr(p9c_path(&self->w, "f"), "user.a", "1", 1, 0));
-	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), P9_SHARE_RO));
+	ASSERT_EQ(0, p9_share_open(&share, self->w.server, p9c_path(&self->w, ""), &(struct p9_share_config){.flags = P9_SHARE_RO}));
 	ASSERT_EQ(0, p9_session_new(&c->session, share));
 	ASSERT_EQ(0, p9c_version(c, 65536));
 	ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));

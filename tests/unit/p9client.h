@@ -504,6 +504,7 @@ static inline int p9c_setattr(struct p9c *c, uint32_t fid, const struct p9c_attr
 struct p9c_world {
 	char dir[256];	   /* the scratch folder; what is shared is its subfolder `share` */
 	unsigned int fds;  /* open before */
+	struct p9_share_config config; /* to be set before p9c_world_open() */
 	bool idle_workers; /* set before: the caller will call p9_server_start() */
 	struct p9_server *server;
 	struct p9_share *share;
@@ -542,8 +543,9 @@ static inline int p9c_world_open(struct p9c_world *w, enum p9_executor executor,
 	err = p9_server_new(&w->server, executor);
 	if (!err && !w->idle_workers)
 		err = p9_server_start(w->server);
+	w->config.flags |= share_flags;
 	if (!err)
-		err = p9_share_open(&w->share, w->server, path, share_flags);
+		err = p9_share_open(&w->share, w->server, path, &w->config);
 	if (!err)
 		err = p9_session_new(&w->session, w->share);
 	if (err)

@@ -56,8 +56,8 @@ TEST(everything_at_once)
 	EXPECT_EQ(opt.nshares, 2);
 	EXPECT_STREQ(opt.share[1].host, "/usr");
 	EXPECT_STREQ(opt.share[1].guest, "/mnt/u");
-	EXPECT_TRUE(opt.share[1].ro);
-	EXPECT_FALSE(opt.share[0].ro);
+	EXPECT_TRUE(opt.share[1].config.flags & P9_SHARE_RO);
+	EXPECT_FALSE(opt.share[0].config.flags & P9_SHARE_RO);
 	EXPECT_EQ(opt.cpus, 3);
 	EXPECT_EQ(opt.ram, 2ull << 30);
 	EXPECT_EQ(opt.timeout_ms, 90000);
@@ -140,103 +140,6 @@ TEST(times)
 	EXPECT_EQ(parse_duration("5sm", &ms, &why), -EINVAL);
 	EXPECT_EQ(parse_duration("inf", &ms, &why), -EINVAL);
 	EXPECT_EQ(parse_duration("1e300", &ms, &why), -EINVAL);
-}
-
-/* ---- shares ---- */
-
-FIXTURE(share)
-{
-	struct share_options s;
-	struct why why;
-	char dir[64];
-};
-
-FIXTURE_SETUP(share)
-{
-	memset(self, 0, sizeof(*self));
-	strcpy(self->dir, "/tmp/vmm_options.XXXXXX");
-	ASSERT_NE(mkdtemp(self->dir), NULL);
-	ASSERT_EQ(chdir(self->dir), 0);
-}
-
-FIXTURE_TEARDOWN(share)
-{
-	share_options_free(&self->s);
-	(void)!system("rm -rf /tmp/vmm_options.??????");
-}
-
-TEST_F(share, plain)
-{
-	ASSERT_EQ(share_options_parse(&self->s, "src", &self->why), 0);
-	EXPECT_STREQ(self->s.host, "src");
-	EXPECT_EQ(self->s.guest, NULL);
-	EXPECT_STREQ(self->s.cache, "mmap");
-	EXPECT_EQ(self->s.msize, 512000);
-	EXPECT_FALSE(self->s.ro);
-	EXPECT_EQ(self->s.mount, NULL);
-}
-
-TEST_F(share, all)
-{
-	ASSERT_EQ(share_options_parse(&self->s, "src:/in/guest:ro,cache=none,msize=65536,tag=code,multidevs=warn",
-				      &self->why),
-		  0);
-	EXPECT_STREQ(self->s.host, "src");
-	EXPECT_STREQ(self->s.guest, "/in/guest");
-	EXPECT_STREQ(self->s.cache, "none");
-	EXPECT_STREQ(self->s.tag, "code");
-	EXPECT_EQ(self->s.msize, 65536);
-	EXPECT_EQ(self->s.multidevs, P9_SHARE_WARN_MULTIDEVS);
-	EXPECT_TRUE(self->s.ro);
-}
-
-TEST_F(share, read_only_two_ways)
-{
-	ASSERT_EQ(share_options_parse(&self->s, "src:ro", &self->why), 0);
-	EXPECT_TRUE(self->s.ro);
-	EXPECT_STREQ(self->s.host, "src");
-	share_options_free(&self->s);
-	memset(&self->s, 0, sizeof(self->s));
-	ASSERT_EQ(share_options_parse(&self->s, "src,ro", &self->why), 0);
-	EXPECT_TRUE(self->s.ro);
-}
-
-TEST_F(share, comma_in_a_path_is_doubled)
-{
-	ASSERT_EQ(share_options_parse(&self->s, "a,,b,,c,cache=loose", &self->why), 0);
-	EXPECT_STREQ(self->s.host, "a,b,c");
-	EXPECT_STREQ(self->s.cache, "loose");
-}
-
-/* A folder whose name has a colon is that folder. */
-TEST_F(share, colon_in_a_name)
-{
-	ASSERT_EQ(mkdir("a:ro", 0700), 0);
-	ASSERT_EQ(share_options_parse(&self->s, "a:ro", &self->why), 0);
-	EXPECT_STREQ(self->s.host, "a:ro");
-	EXPECT_FALSE(self->s.ro);
-	share_options_free(&self->s);
-	memset(&self->s, 0, sizeof(self->s));
-	ASSERT_EQ(share_options_parse(&self->s, "a:ro:ro", &self->why), 0);
-	EXPECT_STREQ(self->s.host, "a:ro");
-	EXPECT_TRUE(self->s.ro);
-}
-
-TEST_F(share, bad)
-{
-	static const char *const bad[] = {
-		"src:guest",	   "",		  "src,cache=fast", "src,msize=100", "src,msize=2000000",
-		"src,msize=64k",   "src,tag=",	  "src,tag=a b",    "src,multidevs=x", "src,nosuch",  "src,nosuch=1",
-		"src,,ro,nosuch=", "src,writeback", "src:/", "src://",
-	};
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		EXPECT_EQ(share_options_parse(&self->s, bad[i], &self->why), -EINVAL)
-			TH_LOG("'%s'", bad[i]);
-		EXPECT_NE(self->why.text[0], 0);
-		share_options_free(&self->s);
-		memset(&self->s, 0, sizeof(self->s));
-	}
 }
 
 TEST_HARNESS_MAIN

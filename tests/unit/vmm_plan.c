@@ -153,7 +153,7 @@ TEST_F(plan, no_overlay)
 	if (access("/bin/busybox", X_OK) != 0)
 		SKIP(return, "no busybox here");
 	EXPECT_EQ(MAKE("--share", "src"), 0) TH_LOG("%s", self->why.text);
-	EXPECT_NE(strstr(self->plan.note.text, "overlayfs"), NULL);
+	EXPECT_NE(strstr(self->plan.notes.text, "overlayfs"), NULL);
 	EXPECT_EQ(self->plan.guest.root, NULL);
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/mnt/src");
 }
