@@ -9,119 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "ninep/identity.h"
 #include "ninep/lock.h"
-
-/* The process's own identity; set once, before there are threads. */
-static struct {
-	uid_t uid;
-	gid_t gid;
-	int ngroups;
-	gid_t *groups;
-	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
-	bool known;
-} self;
-static pthread_once_t self_once = PTHREAD_ONCE_INIT;
-
-/* What this thread wears. `odd`: a change went wrong in the middle, so that nothing is known. */
-static _Thread_local struct {
-	struct p9_who who;
-	bool foreign;
-	bool odd;
-} worn;
-
-static struct __user_cap_header_struct this_thread(void)
-{
-	return (struct __user_cap_header_struct){.version = _LINUX_CAPABILITY_VERSION_3};
-}
-
-static void self_init(void)
-{
-	struct __user_cap_header_struct header = this_thread();
-
-	self.uid = geteuid();
-	self.gid = getegid();
-	self.ngroups = getgroups(0, NULL);
-	if (self.ngroups > 0) {
-		self.groups = calloc((size_t)self.ngroups, sizeof(*self.groups));
-		if (!self.groups || getgroups(self.ngroups, self.groups) < 0)
-			return;
-	}
-	self.known = self.ngroups >= 0 && !syscall(SYS_capget, &header, self.caps);
-}
-
-bool p9_identity_init(struct p9_who *own)
-{
-	pthread_once(&self_once, self_init);
-	*own = (struct p9_who){.uid = self.uid, .gid = self.gid};
-	return self.known && self.uid == 0;
-}
-
-/*
- * glibc's setgroups() would change every thread. setfs[ug]id() do not say whether they worked;
- * asked for an impossible id, they change nothing and say what is set.
- */
-static bool set_ids(uid_t uid, gid_t gid, int ngroups, const gid_t *groups)
-{
-	if (self.ngroups && syscall(SYS_setgroups, ngroups, groups) < 0)
-		return false;
-	syscall(SYS_setfsgid, gid);
-	syscall(SYS_setfsuid, uid);
-	return (gid_t)syscall(SYS_setfsgid, -1) == gid && (uid_t)syscall(SYS_setfsuid, -1) == uid;
-}
-
-/*
- * setfsuid(2) takes away and gives back what overrides a file's permissions, but not what else a
- * file system asks for: to set trusted attributes and file capabilities, to go beyond quotas and
- * into reserved blocks. What is left is needed to change again.
- */
-static bool set_caps(uid_t uid)
-{
-	const uint32_t change = 1u << CAP_SETUID | 1u << CAP_SETGID;
-	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
-	struct __user_cap_header_struct header = this_thread();
-
-	memcpy(caps, self.caps, sizeof(caps));
-	if (uid) {
-		caps[0].effective &= change;
-		caps[1].effective = 0;
-	}
-	return !syscall(SYS_capset, &header, caps);
-}
-
-static int wear(struct p9_who who)
-{
-	bool done;
-
-	if (who.uid == P9_OWN) {
-		if (!worn.foreign && !worn.odd)
-			return 0;
-		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) && set_caps(self.uid);
-		worn.foreign = false;
-	} else {
-		if (worn.foreign && !worn.odd && worn.who.uid == who.uid && worn.who.gid == who.gid)
-			return 0;
-		done = set_ids(who.uid, who.gid, 0, NULL) && set_caps(who.uid);
-		worn.foreign = true;
-		worn.who = who;
-	}
-	worn.odd = !done;
-	return done ? 0 : -EPERM;
-}
-
-__attribute__((noinline)) void p9_wear_own(void)
-{
-	wear((struct p9_who){.uid = P9_OWN});
-}
+#include "ninep/owner.h"
 
 static long getdents(const struct p9_io *io)
 {
@@ -213,6 +108,9 @@ static long call(struct p9_io *io)
 	case P9_IO_SETXATTR:
 	case P9_IO_REMOVEXATTR:
 		return xattr(io);
+	case P9_IO_GET_CREDS:
+	case P9_IO_SET_CREDS:
+		return p9_owner_call(io);
 	case P9_IO_READ:
 		return preadv(io->fd, io->iov, (int)io->niov, (off_t)io->off);
 	case P9_IO_WRITE:
@@ -266,7 +164,7 @@ static bool identity_matters(const struct p9_io *io)
 
 __attribute__((noinline)) void p9_io_call(struct p9_io *io)
 {
-	long res = identity_matters(io) ? wear(io->who) : 0;
+	long res = identity_matters(io) ? p9_wear(io->who) : 0;
 
 	if (!res) {
 		res = call(io);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ninep/lock.h"
+#include "ninep/owner.h"
 #include "ninep/session.h"
 #include "ninep/xattr.h"
 
@@ -111,8 +112,7 @@ int p9_fid_get_any(struct p9_req *req, uint32_t num, struct p9_fid **out)
 		unref(req, fid);
 		return err;
 	}
-	/* A user's groups never travel: without better knowledge, the group of the same number. */
-	req->who = p9_identity(p9_req_server(req), fid->uid, fid->uid);
+	p9_owner_act(req, fid->uid);
 	*out = fid;
 	return 0;
 }

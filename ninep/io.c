@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ninep/owner.h"
 #include "ninep/server.h"
 #include "ninep/session.h"
 
@@ -69,8 +70,11 @@ int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, str
 		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH),
 		.stx = stx,
 	};
+	int err = (int)p9_await(req, &io);
 
-	return (int)p9_await(req, &io);
+	if (!err)
+		p9_owner_show(req, fs, fd, name, stx);
+	return err;
 }
 
 int p9_mkdirat(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint32_t mode)

@@ -20,19 +20,15 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
+#include "ninep/identity.h"
+
 struct file_handle;
+struct p9_creds;
 struct p9_fs;
 struct p9_lock_op;
 struct p9_node;
 struct p9_req;
 struct p9_server;
-
-/* An identity to act as; uid P9_OWN is the process's own, with its groups. */
-struct p9_who {
-	uid_t uid;
-	gid_t gid;
-};
-#define P9_OWN ((uid_t)~0u)
 
 enum p9_op {
 	/* a path or name is looked up: these act as io->who */
@@ -51,6 +47,8 @@ enum p9_op {
 	P9_IO_LISTXATTR,
 	P9_IO_SETXATTR,
 	P9_IO_REMOVEXATTR,
+	P9_IO_GET_CREDS, /* owner.h; these two act as the process itself */
+	P9_IO_SET_CREDS,
 	/* on a descriptor; the first three ask who is asking, too */
 	P9_IO_READ,
 	P9_IO_WRITE,
@@ -94,6 +92,7 @@ struct p9_io {
 		struct statfs *sfs;
 		struct file_handle *handle;
 		struct p9_lock_op *lock;
+		struct p9_creds *creds;
 		dev_t dev;
 		struct {
 			uid_t uid;
@@ -125,7 +124,10 @@ int p9_open(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, u
 	    uint32_t mode, uint64_t resolve);
 /* Opens the file behind a descriptor (O_PATH too) anew. The caller has checked its type. */
 int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags);
-/* Of the descriptor if name is "", else of the name in it, not following a symbolic link. */
+/*
+ * Of the descriptor if name is "", else of the name in it, not following a symbolic link: as the
+ * guest is to know it (owner.h).
+ */
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx);
 int p9_mkdirat(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint32_t mode);
 int p9_symlinkat(struct p9_req *req, struct p9_fs *fs, const char *target, int dirfd,
@@ -186,11 +188,6 @@ bool p9_await_lock(struct p9_req *req);
 
 /* exec_sync.c: the system call, on this thread, as io->who. Sets io->res. */
 void p9_io_call(struct p9_io *io);
-/* Puts the process's own identity back on this thread. */
-void p9_wear_own(void);
-/* Says what the process's own identity is. True if others can be worn. */
-bool p9_identity_init(struct p9_who *own);
-
 /* exec_auto.c: tries io where it cannot block; false: to be handed over. */
 bool p9_io_try(struct p9_server *server, struct p9_io *io);
 

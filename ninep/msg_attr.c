@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "ninep/msg.h"
+#include "ninep/owner.h"
 
 /* A device number as Linux writes it for others (new_encode_dev): twelve bits and twenty. */
 static uint64_t encode_dev(uint32_t major, uint32_t minor)
@@ -44,6 +45,7 @@ int p9_t_getattr(struct p9_req *req)
 		err = p9_qid(req, &stx, &qid);
 	if (err)
 		goto out;
+	p9_owner_seen(fid->node, stx.stx_mode);
 	p9_put64(out, P9_STATS_BASIC | (stx.stx_mask & STATX_BTIME ? P9_STATS_BTIME : 0));
 	p9_put_qid(out, &qid);
 	p9_put32(out, stx.stx_mode);
@@ -147,8 +149,8 @@ int p9_t_setattr(struct p9_req *req)
 		valid &= ~P9_SET_MTIME;
 
 	if (valid & (P9_SET_UID | P9_SET_GID)) {
-		err = p9_chown(req, node->fs, node->fd, valid & P9_SET_UID ? uid : (uid_t)-1,
-			       valid & P9_SET_GID ? gid : (gid_t)-1);
+		err = p9_owner_chown(req, node, valid & P9_SET_UID ? uid : (uid_t)-1,
+				     valid & P9_SET_GID ? gid : (gid_t)-1);
 		if (err)
 			goto out;
 	}
@@ -160,7 +162,7 @@ int p9_t_setattr(struct p9_req *req)
 	if (valid & P9_SET_MODE) {
 		/* Linux has no mode of a symbolic link to set. */
 		err = S_ISLNK(node->type) ? -EOPNOTSUPP
-					  : p9_chmod(req, node->fs, node->fd, mode & 07777);
+					  : p9_owner_chmod(req, node, mode & 07777);
 		if (err)
 			goto out;
 	}

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "ninep/msg.h"
+#include "ninep/owner.h"
 
 /* A fid that names can be made in, as the user that makes them. */
 static int get_dir(struct p9_req *req, uint32_t num, struct p9_fid **fid)
@@ -20,17 +21,55 @@ static int get_dir(struct p9_req *req, uint32_t num, struct p9_fid **fid)
 	return err;
 }
 
-/* Puts the qid of what was just made as name in dir. */
-static int put_new_qid(struct p9_req *req, const struct p9_node *dir, const char *name)
+/* Something new: what it is besides its name. */
+struct newcomer {
+	uint32_t mode; /* with its type */
+	uint32_t gid;
+	dev_t dev;
+	const char *target;
+};
+
+static int make(struct p9_req *req, const struct p9_node *dir, const char *name,
+		const struct newcomer *new)
 {
+	uint32_t mode = p9_owner_new_mode(req, new->mode);
+
+	if (S_ISDIR(new->mode))
+		return p9_mkdirat(req, dir->fs, dir->fd, name, mode & 07777);
+	if (S_ISLNK(new->mode))
+		return p9_owner_symlink(req, dir, name, new->target);
+	return p9_mknodat(req, dir->fs, dir->fd, name, mode, new->dev);
+}
+
+/* Makes it in the folder that dirnum means, and puts its qid. */
+static int make_in(struct p9_req *req, uint32_t dirnum, const char *name, const struct newcomer *new)
+{
+	struct p9_node *dir;
+	struct p9_fid *fid;
 	struct p9_qid qid;
 	struct statx stx;
-	int err = p9_statx(req, dir->fs, dir->fd, name, &stx);
+	int err = get_dir(req, dirnum, &fid);
 
+	if (err)
+		return err;
+	dir = fid->node;
+	err = p9_owner_act_create(req, fid->uid, new->gid);
+	if (!err)
+		err = make(req, dir, name, new);
+	if (err)
+		goto out;
+	err = p9_owner_made(req, dir->fs, dir->fd, name, fid->uid, new->gid, new->mode, new->dev);
+	if (err) {
+		p9_unlinkat(req, dir->fs, dir->fd, name, S_ISDIR(new->mode) ? AT_REMOVEDIR : 0);
+		goto out;
+	}
+	err = p9_statx(req, dir->fs, dir->fd, name, &stx);
 	if (!err)
 		err = p9_qid(req, &stx, &qid);
 	if (!err)
 		p9_put_qid(&req->out, &qid);
+out:
+	p9_fid_put(req, fid);
 	return err;
 }
 
@@ -40,20 +79,12 @@ int p9_t_mkdir(struct p9_req *req)
 	uint32_t num = p9_get32(&req->in);
 	const char *name = p9_get_name(&req->in);
 	uint32_t mode = p9_get32(&req->in);
-	uint32_t gid = p9_get32(&req->in);
-	struct p9_fid *fid;
-	int err = p9_get_end(&req->in);
+	const struct newcomer new = {
+		.mode = S_IFDIR | (mode & 07777),
+		.gid = p9_get32(&req->in),
+	};
 
-	if (!err)
-		err = get_dir(req, num, &fid);
-	if (err)
-		return err;
-	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
-	err = p9_mkdirat(req, fid->node->fs, fid->node->fd, name, mode & 07777);
-	if (!err)
-		err = put_new_qid(req, fid->node, name);
-	p9_fid_put(req, fid);
-	return err;
+	return p9_get_end(&req->in) ?: make_in(req, num, name, &new);
 }
 
 /* size[4] Tsymlink tag[2] dfid[4] name[s] symtgt[s] gid[4]; Rsymlink qid[13] */
@@ -62,22 +93,16 @@ int p9_t_symlink(struct p9_req *req)
 	uint32_t num = p9_get32(&req->in);
 	const char *name = p9_get_name(&req->in);
 	const char *target = p9_get_string(&req->in);
-	uint32_t gid = p9_get32(&req->in);
-	struct p9_fid *fid;
+	const struct newcomer new = {
+		.mode = S_IFLNK | 0777,
+		.gid = p9_get32(&req->in),
+		.target = target,
+	};
 	int err = p9_get_end(&req->in);
 
 	if (!err && strlen(target) >= P9_PATH_SIZE)
 		err = -ENAMETOOLONG;
-	if (!err)
-		err = get_dir(req, num, &fid);
-	if (err)
-		return err;
-	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
-	err = p9_symlinkat(req, fid->node->fs, target, fid->node->fd, name);
-	if (!err)
-		err = put_new_qid(req, fid->node, name);
-	p9_fid_put(req, fid);
-	return err;
+	return err ?: make_in(req, num, name, &new);
 }
 
 /* size[4] Tmknod tag[2] dfid[4] name[s] mode[4] major[4] minor[4] gid[4]; Rmknod qid[13] */
@@ -85,24 +110,22 @@ int p9_t_mknod(struct p9_req *req)
 {
 	uint32_t num = p9_get32(&req->in);
 	const char *name = p9_get_name(&req->in);
-	uint32_t mode = p9_get32(&req->in);
+	uint32_t mode = p9_get32(&req->in) & (S_IFMT | 07777);
 	uint32_t major = p9_get32(&req->in);
 	uint32_t minor = p9_get32(&req->in);
-	uint32_t gid = p9_get32(&req->in);
-	struct p9_fid *fid;
+	const struct newcomer new = {
+		.mode = mode & S_IFMT ? mode : S_IFREG | mode,
+		.gid = p9_get32(&req->in),
+		.dev = makedev(major, minor),
+	};
 	int err = p9_get_end(&req->in);
 
-	if (!err)
-		err = get_dir(req, num, &fid);
-	if (err)
-		return err;
-	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
-	err = p9_mknodat(req, fid->node->fs, fid->node->fd, name, mode & (S_IFMT | 07777),
-			 makedev(major, minor));
-	if (!err)
-		err = put_new_qid(req, fid->node, name);
-	p9_fid_put(req, fid);
-	return err;
+	/* As mknod(2) has it for what has a call of its own. */
+	if (!err && S_ISDIR(new.mode))
+		err = -EPERM;
+	if (!err && S_ISLNK(new.mode))
+		err = -EINVAL;
+	return err ?: make_in(req, num, name, &new);
 }
 
 /* size[4] Treadlink tag[2] fid[4]; Rreadlink target[s] */
@@ -119,7 +142,7 @@ int p9_t_readlink(struct p9_req *req)
 	if (err)
 		return err;
 	n = S_ISLNK(fid->node->type)
-		    ? p9_readlink(req, fid->node->fs, fid->node->fd, target, sizeof(target) - 1)
+		    ? p9_owner_readlink(req, fid->node, target, sizeof(target) - 1)
 		    : -EINVAL;
 	p9_fid_put(req, fid);
 	if (n < 0)

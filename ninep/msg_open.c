@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "ninep/msg.h"
+#include "ninep/owner.h"
 
 /*
  * What has no meaning for a server is left out: O_NONBLOCK, O_NOCTTY, FASYNC, O_LARGEFILE,
@@ -117,9 +118,31 @@ out:
 	return err;
 }
 
+/* A new file at name in dir, with its owner. */
+static int create(struct p9_req *req, struct p9_fid *fid, const char *name, uint64_t *host,
+		  uint32_t mode, uint32_t gid)
+{
+	struct p9_node *dir = fid->node;
+	int fd, err;
+
+	do {
+		fd = p9_open(req, dir->fs, dir->fd, name, *host | O_CREAT | O_EXCL | O_NOFOLLOW,
+			     p9_owner_new_mode(req, mode) & 07777,
+			     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	} while (fd < 0 && give_up_a_wish(fd, host));
+	if (fd < 0)
+		return fd;
+	err = p9_owner_made(req, dir->fs, fd, "", fid->uid, gid, mode, 0);
+	if (!err)
+		return fd;
+	p9_unlinkat(req, dir->fs, dir->fd, name, 0);
+	p9_close(req, dir->fs, fd, true);
+	return err;
+}
+
 /* Creates name, or opens what is there unless the client asked for a new file (O_EXCL). */
 static int create_or_open(struct p9_req *req, struct p9_fid *fid, const char *name, uint32_t flags,
-			  uint32_t mode, struct p9_node **node, struct statx *stx)
+			  uint32_t mode, uint32_t gid, struct p9_node **node, struct statx *stx)
 {
 	uint64_t host = host_flags(flags) & ~(uint64_t)O_DIRECTORY;
 	struct p9_node *dir = fid->node;
@@ -127,11 +150,7 @@ static int create_or_open(struct p9_req *req, struct p9_fid *fid, const char *na
 
 	/* Between the two attempts the host may create or delete: a few rounds settle it. */
 	for (int round = 0; round < 8; round++) {
-		do {
-			fd = p9_open(req, dir->fs, dir->fd, name,
-				     host | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 07777,
-				     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
-		} while (fd < 0 && give_up_a_wish(fd, &host));
+		fd = create(req, fid, name, &host, S_IFREG | (mode & 07777), gid);
 		if (fd >= 0) {
 			err = p9_node_of_fd(req, dir, name, fd, node, stx);
 			if (err)
@@ -182,8 +201,10 @@ int p9_t_lcreate(struct p9_req *req)
 	err = fid->fd >= 0 ? -EBUSY : S_ISDIR(fid->node->type) ? 0 : -ENOTDIR;
 	if (err)
 		goto out;
-	req->who = p9_identity(p9_req_server(req), fid->uid, gid);
-	fd = create_or_open(req, fid, name, flags, mode, &node, &stx);
+	err = p9_owner_act_create(req, fid->uid, gid);
+	if (err)
+		goto out;
+	fd = create_or_open(req, fid, name, flags, mode, gid, &node, &stx);
 	err = fd;
 	if (fd < 0)
 		goto out;

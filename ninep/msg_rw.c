@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "ninep/msg.h"
+#include "ninep/owner.h"
 #include "ninep/xattr.h"
 
 static int check_file(const struct p9_fid *fid, uint64_t off)
@@ -104,6 +105,9 @@ int p9_t_write(struct p9_req *req)
 		goto out;
 	}
 	err = check_file(fid, off);
+	if (err)
+		goto out;
+	err = p9_owner_write(req, fid);
 	if (err)
 		goto out;
 	n = transfer(req, fid, true, req->t_iov, req->t_n, P9_TWRITE_DATA, count, off);

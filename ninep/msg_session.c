@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ninep/msg.h"
+#include "ninep/owner.h"
 
 /* size[4] Tversion tag[2] msize[4] version[s]; Rversion msize[4] version[s] */
 int p9_t_version(struct p9_req *req)
@@ -66,7 +67,7 @@ int p9_t_attach(struct p9_req *req)
 		return err;
 	if (afid != P9_NOFID)
 		return -EBADF; /* there is no Tauth */
-	req->who = p9_identity(p9_req_server(req), uid, uid);
+	p9_owner_act(req, uid);
 
 	node = p9_node_get(share, share->root);
 	p9_node_pin_again(node);

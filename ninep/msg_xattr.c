@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 
 #include "ninep/msg.h"
+#include "ninep/owner.h"
 #include "ninep/xattr.h"
 
 _Static_assert(XATTR_NAME_MAX <= P9_NAME_LEN, "a name fits");
@@ -79,8 +80,8 @@ int p9_t_xattrwalk(struct p9_req *req)
 	value = malloc(XATTR_SIZE_MAX); /* a list is no longer either */
 	if (!value)
 		goto out;
-	n = *name ? p9_getxattr(req, fid->node, name, value, XATTR_SIZE_MAX)
-		  : p9_listxattr(req, fid->node, value, XATTR_SIZE_MAX);
+	n = *name ? p9_owner_getxattr(req, fid->node, name, value, XATTR_SIZE_MAX)
+		  : p9_owner_listxattr(req, fid->node, value, XATTR_SIZE_MAX);
 	if (n < 0) {
 		err = (int)n;
 		goto out;
@@ -166,10 +167,11 @@ int p9_xattr_apply(struct p9_req *req, struct p9_fid *fid)
 	pthread_mutex_unlock(&xattr->lock);
 	if (!whole)
 		return -EINVAL;
-	req->who = p9_identity(p9_req_server(req), fid->uid, fid->uid);
+	p9_owner_act(req, fid->uid);
 	if (is_removal(xattr))
-		return p9_removexattr(req, fid->node, xattr->name);
-	return p9_setxattr(req, fid->node, xattr->name, xattr->value, xattr->size, xattr->flags);
+		return p9_owner_removexattr(req, fid->node, xattr->name);
+	return p9_owner_setxattr(req, fid->node, xattr->name, xattr->value, xattr->size,
+				 xattr->flags);
 }
 
 int p9_xattr_read(struct p9_req *req, const struct p9_fid *fid, uint64_t off, uint32_t count)

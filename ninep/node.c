@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ninep/io.h"
+#include "ninep/owner.h"
 #include "ninep/server.h"
 #include "ninep/session.h"
 
@@ -227,6 +228,7 @@ static struct p9_node *make_node(struct p9_node *dir, const char *name, int fd, 
 	node->fs = fs;
 	node->ino = stx->stx_ino;
 	node->type = stx->stx_mode & S_IFMT;
+	p9_owner_seen(node, stx->stx_mode);
 	node->parent = dir;
 	return node;
 }
@@ -247,8 +249,10 @@ static struct p9_node *get_placed(struct p9_share *share, struct p9_node *dir, c
 		displace(share, there); /* the host has put something else there */
 		return NULL;
 	}
-	if (there)
+	if (there) {
 		there->refs++;
+		p9_owner_seen(there, stx->stx_mode);
+	}
 	return there;
 }
 

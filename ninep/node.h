@@ -32,7 +32,8 @@ struct p9_node {
 	atomic_bool used; /* since the clock's hand last came by */
 	struct p9_fs *fs;
 	uint64_t ino;
-	uint32_t type; /* S_IF… */
+	uint32_t type;	   /* S_IF…, as the guest knows it */
+	atomic_bool setid; /* set-user-id bits that the host does not know of were seen */
 
 	struct p9_node *parent; /* holds a reference; NULL: the share's root */
 	char *name;		/* in the parent; NULL: the share's root */

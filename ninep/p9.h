@@ -42,6 +42,12 @@ enum p9_executor {
 #define P9_STREAM_BYTES	  (8u * 1024 * 1024) /* messages and replies of one stream connection */
 
 /*
+ * Whether this process may act as any user and give files to anybody, which root may unless
+ * something was taken from it. What P9_MODEL_PASSTHROUGH is without, it does as itself.
+ */
+bool p9_privileged(void);
+
+/*
  * Makes a server. All its descriptors are opened here; threads start with p9_server_start().
  * P9_EXEC_RING and P9_EXEC_AUTO need io_uring: -ENOSYS or -EPERM if the host refuses it (the caller
  * may then choose P9_EXEC_SYNC). The calling thread is the ring's thread from then on.

@@ -50,7 +50,8 @@ int p9_server_new(struct p9_server **out, enum p9_executor executor)
 		return -ENOMEM;
 	umask(0);
 	server->executor = executor;
-	server->identities = p9_identity_init(&server->own);
+	server->own = p9_identity_own();
+	server->identities = p9_privileged();
 	server->node_fds_max = raise_limit();
 	pthread_mutex_init(&server->shares_lock, NULL);
 	p9_workers_init(&server->workers);
@@ -128,16 +129,4 @@ void p9_server_run(struct p9_server *server)
 		return;
 	p9_ring_run(&server->ring);
 	p9_wear_own();
-}
-
-struct p9_who p9_identity(const struct p9_server *server, uint32_t uid, uint32_t gid)
-{
-	struct p9_who own = {.uid = P9_OWN};
-
-	if (!server->identities || uid == P9_NONUNAME)
-		return own;
-	/* The process's own, and nothing is created in another group: keeps its own groups. */
-	if (uid == server->own.uid && gid == server->own.gid)
-		return own;
-	return (struct p9_who){.uid = uid, .gid = gid};
 }

@@ -69,9 +69,6 @@ struct p9_server {
 	void *say_arg;
 };
 
-/* As whoever the 9P user `uid` is; `gid` for what is created. */
-struct p9_who p9_identity(const struct p9_server *server, uint32_t uid, uint32_t gid);
-
 /* What p9_server_new() and p9_server_free() do for the ring. */
 int p9_ring_init(struct p9_ring *ring);
 void p9_ring_exit(struct p9_ring *ring);

@@ -7,6 +7,7 @@
 
 #include "ninep/io.h"
 #include "ninep/node.h"
+#include "ninep/owner.h"
 #include "ninep/server.h"
 
 static int make_root(struct p9_share *share, const char *path)
@@ -24,6 +25,12 @@ static int make_root(struct p9_share *share, const char *path)
 	if (root->fd < 0 || fstat(root->fd, &st) || fstatfs(root->fd, &sfs)) {
 		err = -errno;
 		goto out;
+	}
+	if (share->config.model == P9_MODEL_MAPPED) {
+		err = p9_owner_possible(root->fd);
+		if (err)
+			goto out;
+		err = -ENOMEM;
 	}
 	root->fs = p9_fs_get(all, st.st_dev, p9_fs_classify((uint64_t)sfs.f_type));
 	if (!root->fs)

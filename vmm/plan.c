@@ -238,7 +238,7 @@ static int choose_root(struct plan *plan, struct why *why)
 	/* Owners show as they are: that takes no privilege, and programs such as sudo look at them. */
 	share->config = (struct p9_share_config){
 		.flags = P9_SHARE_RO,
-		.model = share_privileged() ? P9_MODEL_PASSTHROUGH : P9_MODEL_IDMAP,
+		.model = p9_privileged() ? P9_MODEL_PASSTHROUGH : P9_MODEL_IDMAP,
 		.uids.rest = true,
 		.gids.rest = true,
 	};

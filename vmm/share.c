@@ -3,11 +3,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Shared mappings work with it, and edits on the host are seen. */
@@ -429,17 +427,6 @@ void share_options_free(struct share_options *share)
 
 /* ---- what depends on who runs ninepin ---- */
 
-bool share_privileged(void)
-{
-	const uint32_t needed = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER |
-				1u << CAP_FSETID | 1u << CAP_SETUID | 1u << CAP_SETGID;
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
-
-	return geteuid() == 0 && !syscall(SYS_capget, &header, caps) &&
-	       (caps[0].effective & needed) == needed;
-}
-
 /* You are the guest's root and its command, and every other id is the same on both sides. */
 static void map_you(struct p9_idmap *map, uint32_t guest, uint32_t you)
 {
@@ -455,7 +442,7 @@ int share_settle(struct share_options *share, uint32_t guest_uid, uint32_t guest
 		 struct notes *notes, struct why *why)
 {
 	struct p9_share_config *config = &share->config;
-	bool privileged = share_privileged();
+	bool privileged = p9_privileged();
 	bool maps = config->uids.n || config->gids.n;
 
 	if (!share->model_set) {

@@ -46,7 +46,5 @@ void share_options_free(struct share_options *share);
 
 /* The option's word for it: "mapped-xattr". */
 const char *share_model_name(enum p9_model model);
-/* Whether the process may give files to others and act as them: what `passthrough` needs. */
-bool share_privileged(void);
 
 #endif

@@ -184,7 +184,7 @@ TEST_F(share, options_of_another_model)
 
 TEST_F(share, root_has_passthrough)
 {
-	if (!share_privileged())
+	if (!p9_privileged())
 		SKIP(return, "needs root");
 	ASSERT_EQ(settle(&self->s, "src", &self->notes, &self->why), 0);
 	EXPECT_EQ(self->s.config.model, P9_MODEL_PASSTHROUGH);
