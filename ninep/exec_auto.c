@@ -32,8 +32,8 @@ static __attribute__((noinline)) bool try_rw(struct p9_io *io)
 {
 	ssize_t n;
 
-	/* RWF_NOWAIT does not keep a direct transfer from waiting for the device. */
-	if (io->flags & O_DIRECT)
+	/* RWF_NOWAIT does not keep a direct transfer, or writing out, from waiting for the device. */
+	if (io->flags)
 		return false;
 	if (io->op == P9_IO_READ)
 		n = preadv2(io->fd, io->iov, (int)io->niov, (off_t)io->off, RWF_NOWAIT);

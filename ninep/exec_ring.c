@@ -69,6 +69,25 @@ static void prepare(struct io_uring_sqe *sqe, struct p9_io *io)
 	io_uring_sqe_set_data(sqe, io);
 }
 
+/* Two entries: the write, and then writing out. A hard link holds after a short write, too. */
+static bool follows_write(const struct p9_io *io)
+{
+	return io->op == P9_IO_WRITE && (io->flags & P9_RW_WRITEOUT);
+}
+
+/* The operation's address is even. */
+#define FOLLOWER 1u
+
+static void prepare_writeout(struct io_uring_sqe *sqe, struct p9_io *io)
+{
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < io->niov; i++)
+		len += io->iov[i].iov_len;
+	io_uring_prep_sync_file_range(sqe, io->fd, (unsigned int)len, io->off, P9_WRITEOUT_FLAGS);
+	io_uring_sqe_set_data64(sqe, (uintptr_t)io | FOLLOWER);
+}
+
 int p9_ring_init(struct p9_ring *ring)
 {
 	static const unsigned int flags[] = {
@@ -90,6 +109,7 @@ int p9_ring_init(struct p9_ring *ring)
 		goto out_exit;
 	for (int op = 0; op < P9_IO_HOST_OPS; op++)
 		ring->has[op] = opcode[op] && io_uring_opcode_supported(probe, opcode[op]);
+	ring->has_writeout = io_uring_opcode_supported(probe, IORING_OP_SYNC_FILE_RANGE);
 	io_uring_free_probe(probe);
 	ring->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ring->event < 0) {
@@ -122,7 +142,8 @@ void p9_ring_exit(struct p9_ring *ring)
 bool p9_ring_takes(const struct p9_ring *ring, const struct p9_io *io)
 {
 	/* The ring acts as its thread. Here is the place for personalities (sqe->personality). */
-	return ring->has[io->op] && io->who.uid == P9_OWN;
+	return ring->has[io->op] && io->who.uid == P9_OWN &&
+	       (!follows_write(io) || ring->has_writeout);
 }
 
 __attribute__((noinline)) bool p9_ring_here(const struct p9_ring *ring)
@@ -161,23 +182,34 @@ void p9_ring_submit(struct p9_ring *ring)
 		enter(ring);
 }
 
+/* Room for n entries, which will be submitted together. */
+static bool have_room(struct p9_ring *ring, unsigned int n)
+{
+	/* With no more in flight than the completion queue holds, it cannot overflow. */
+	if (ring->in_flight + n > *ring->uring.cq.kring_entries)
+		return false;
+	if (io_uring_sq_space_left(&ring->uring) < n)
+		enter(ring);
+	return io_uring_sq_space_left(&ring->uring) >= n;
+}
+
 /* On the ring's thread: into the submission queue, false if there is no room for it now. */
 static bool start(struct p9_ring *ring, struct p9_io *io)
 {
+	unsigned int n = follows_write(io) ? 2 : 1;
 	struct io_uring_sqe *sqe;
 
-	/* With no more in flight than the completion queue holds, it cannot overflow. */
-	if (ring->in_flight >= *ring->uring.cq.kring_entries)
+	if (!have_room(ring, n))
 		return false;
 	sqe = io_uring_get_sqe(&ring->uring);
-	if (!sqe) {
-		enter(ring);
-		sqe = io_uring_get_sqe(&ring->uring);
-	}
-	if (!sqe)
-		return false;
 	prepare(sqe, io);
-	ring->in_flight++;
+	if (n == 2) {
+		sqe->flags |= IOSQE_IO_HARDLINK;
+		prepare_writeout(io_uring_get_sqe(&ring->uring), io);
+	}
+	io->to_come = n;
+	io->after = 0;
+	ring->in_flight += n;
 	return true;
 }
 
@@ -235,13 +267,18 @@ static bool complete_all(struct p9_ring *ring)
 	bool any = false;
 
 	while (!io_uring_peek_cqe(&ring->uring, &cqe)) {
-		struct p9_io *io = io_uring_cqe_get_data(cqe);
+		uint64_t data = io_uring_cqe_get_data64(cqe);
+		struct p9_io *io = (struct p9_io *)(uintptr_t)(data & ~(uint64_t)FOLLOWER);
 
-		io->res = cqe->res;
+		*(data & FOLLOWER ? &io->after : &io->res) = cqe->res;
 		io_uring_cqe_seen(&ring->uring, cqe);
 		ring->in_flight--;
-		p9_req_run(io->req, P9_ON_RING);
 		any = true;
+		if (--io->to_come)
+			continue;
+		if (io->after < 0 && io->res > 0)
+			io->res = io->after;
+		p9_req_run(io->req, P9_ON_RING);
 	}
 	return any;
 }

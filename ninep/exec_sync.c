@@ -69,6 +69,16 @@ static long lock(const struct p9_io *io)
 	return err ? -1 : 0;
 }
 
+static long write_at(const struct p9_io *io)
+{
+	ssize_t n = pwritev(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+
+	if (n > 0 && (io->flags & P9_RW_WRITEOUT) &&
+	    sync_file_range(io->fd, (off_t)io->off, n, P9_WRITEOUT_FLAGS))
+		return -1;
+	return n;
+}
+
 static long handle(const struct p9_io *io)
 {
 	int mount_id;
@@ -114,7 +124,7 @@ static long call(struct p9_io *io)
 	case P9_IO_READ:
 		return preadv(io->fd, io->iov, (int)io->niov, (off_t)io->off);
 	case P9_IO_WRITE:
-		return pwritev(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+		return write_at(io);
 	case P9_IO_FSYNC:
 		return io->flags ? fdatasync(io->fd) : fsync(io->fd);
 	case P9_IO_CLOSE:

@@ -22,7 +22,7 @@ struct p9_xattr {
 	pthread_mutex_t lock; /* of these, and of the value of one that is to be set */
 	size_t written;
 	bool over; /* it is being set: no more writes */
-	uint8_t value[];
+	_Alignas(4) uint8_t value[]; /* an ACL has words in it */
 };
 
 struct p9_fid {

@@ -217,12 +217,14 @@ int p9_utimes(struct p9_req *req, struct p9_fs *fs, int fd, const struct timespe
 static ssize_t rwv(enum p9_op op, struct p9_req *req, struct p9_fs *fs, int fd,
 		   const struct iovec *iov, size_t niov, uint64_t off, bool direct)
 {
+	const bool writeout = op == P9_IO_WRITE &&
+			      (p9_req_share(req)->config.flags & P9_SHARE_WRITEOUT);
 	struct p9_io io = {
 		.op = op,
 		.fs = fs,
 		.who = op == P9_IO_WRITE ? req->who : own,
 		.fd = fd,
-		.flags = direct ? O_DIRECT : 0,
+		.flags = (direct ? P9_RW_DIRECT : 0) | (writeout ? P9_RW_WRITEOUT : 0),
 		.iov = iov,
 		.niov = (unsigned int)niov,
 		.off = off,

@@ -75,6 +75,11 @@ struct p9_dirpos {
 	int64_t pos; /* -1: not known */
 };
 
+#define P9_RW_DIRECT   1u /* the descriptor has O_DIRECT */
+#define P9_RW_WRITEOUT 2u /* after it, the host has begun to write out: P9_SHARE_WRITEOUT */
+/* sync_file_range(2)'s: what is under way has ended, and the rest has begun. */
+#define P9_WRITEOUT_FLAGS (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE)
+
 struct p9_io {
 	enum p9_op op;
 	struct p9_fs *fs;
@@ -84,7 +89,7 @@ struct p9_io {
 	int fd;	 /* what it is done on, or the folder of name */
 	int fd2; /* the folder of name2 */
 	const char *name, *name2;
-	unsigned int flags; /* as the system call's */
+	unsigned int flags; /* as the system call's; of a read or write, P9_RW_… */
 	uint32_t mode;
 	union {
 		struct open_how how;
@@ -114,7 +119,9 @@ struct p9_io {
 	};
 
 	struct p9_req *req;
-	struct p9_io *next; /* in an executor's queue */
+	struct p9_io *next;   /* in an executor's queue */
+	unsigned int to_come; /* the ring's: completions, */
+	long after;	      /* and the result of what follows a write */
 };
 
 /* ---- what messages call ---- */

@@ -5,6 +5,7 @@
 
 #include "ninep/msg.h"
 #include "ninep/owner.h"
+#include "ninep/refusal.h"
 
 /* A device number as Linux writes it for others (new_encode_dev): twelve bits and twenty. */
 static uint64_t encode_dev(uint32_t major, uint32_t minor)
@@ -151,7 +152,7 @@ int p9_t_setattr(struct p9_req *req)
 	if (valid & (P9_SET_UID | P9_SET_GID)) {
 		err = p9_owner_chown(req, node, valid & P9_SET_UID ? uid : (uid_t)-1,
 				     valid & P9_SET_GID ? gid : (gid_t)-1);
-		if (err)
+		if (p9_refused(req, P9_REFUSED_CHOWN, node, NULL, err))
 			goto out;
 	}
 	if (valid & P9_SET_SIZE) {

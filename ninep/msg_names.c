@@ -7,6 +7,7 @@
 
 #include "ninep/msg.h"
 #include "ninep/owner.h"
+#include "ninep/refusal.h"
 
 /* A fid that names can be made in, as the user that makes them. */
 static int get_dir(struct p9_req *req, uint32_t num, struct p9_fid **fid)
@@ -28,6 +29,11 @@ struct newcomer {
 	dev_t dev;
 	const char *target;
 };
+
+static bool is_special(uint32_t mode)
+{
+	return !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
+}
 
 static int make(struct p9_req *req, const struct p9_node *dir, const char *name,
 		const struct newcomer *new)
@@ -69,6 +75,7 @@ static int make_in(struct p9_req *req, uint32_t dirnum, const char *name, const 
 	if (!err)
 		p9_put_qid(&req->out, &qid);
 out:
+	p9_refused(req, is_special(new->mode) ? P9_REFUSED_MKNOD : P9_REFUSED_CREATE, dir, name, err);
 	p9_fid_put(req, fid);
 	return err;
 }
@@ -169,6 +176,8 @@ int p9_t_link(struct p9_req *req)
 		err = S_ISDIR(fid->node->type)
 			      ? -EPERM
 			      : p9_linkat(req, dir->node->fs, fid->node->fd, dir->node->fd, name);
+	if (dir)
+		p9_refused(req, P9_REFUSED_CREATE, dir->node, name, err);
 	p9_fid_put(req, dir);
 	p9_fid_put(req, fid);
 	return err;

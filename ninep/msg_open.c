@@ -5,6 +5,7 @@
 
 #include "ninep/msg.h"
 #include "ninep/owner.h"
+#include "ninep/refusal.h"
 
 /*
  * What has no meaning for a server is left out: O_NONBLOCK, O_NOCTTY, FASYNC, O_LARGEFILE,
@@ -99,7 +100,7 @@ int p9_t_lopen(struct p9_req *req)
 	if (fid->fd >= 0)
 		goto out;
 	fd = open_node(req, fid->node, flags);
-	err = fd;
+	err = p9_refused(req, P9_REFUSED_OPEN, fid->node, NULL, fd);
 	if (fd < 0)
 		goto out;
 	/* Of the open descriptor: O_TRUNC changed it just now. */
@@ -201,11 +202,9 @@ int p9_t_lcreate(struct p9_req *req)
 	err = fid->fd >= 0 ? -EBUSY : S_ISDIR(fid->node->type) ? 0 : -ENOTDIR;
 	if (err)
 		goto out;
-	err = p9_owner_act_create(req, fid->uid, gid);
-	if (err)
-		goto out;
-	fd = create_or_open(req, fid, name, flags, mode, gid, &node, &stx);
-	err = fd;
+	fd = p9_owner_act_create(req, fid->uid, gid) ?:
+	     create_or_open(req, fid, name, flags, mode, gid, &node, &stx);
+	err = p9_refused(req, P9_REFUSED_CREATE, fid->node, name, fd);
 	if (fd < 0)
 		goto out;
 	err = p9_qid(req, &stx, &qid);

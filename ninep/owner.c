@@ -278,7 +278,7 @@ ssize_t p9_owner_readlink(struct p9_req *req, const struct p9_node *node, char *
 	/* The host's own symbolic links are links in a mapped share, too. */
 	if (!is_mapped(req) || (n != -ENOENT && n != -EINVAL))
 		return n;
-	fd = p9_reopen(req, node->fs, node->fd, O_RDONLY | O_NOFOLLOW);
+	fd = p9_reopen(req, node->fs, node->fd, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	n = p9_readv(req, node->fs, fd, &iov, 1, 0, false);

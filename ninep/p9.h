@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 struct p9_server;
@@ -62,6 +63,26 @@ int p9_server_start(struct p9_server *server);
  */
 void p9_server_on_say(struct p9_server *server, void (*say)(void *arg, const char *sentence),
 		      void *arg);
+/*
+ * The host, or a share's model, refused something to a guest. Told on whatever thread had it, which
+ * must not be kept waiting; path (below the share; NULL: too long) lasts until fn returns.
+ */
+enum p9_refused {
+	P9_REFUSED_CREATE, /* files, folders, symbolic and hard links */
+	P9_REFUSED_MKNOD,
+	P9_REFUSED_OPEN,
+	P9_REFUSED_CHOWN,
+};
+struct p9_refusal {
+	struct p9_share *share;
+	enum p9_refused what;
+	int err;      /* -EACCES, -EPERM, -EROFS, -ENOSPC, -EDQUOT, -EOPNOTSUPP */
+	uid_t uid;    /* the host's user, and group, that it was asked as */
+	gid_t gid;
+	const char *path;
+};
+void p9_server_on_refusal(struct p9_server *server,
+			  void (*fn)(void *arg, const struct p9_refusal *refusal), void *arg);
 /* After every session is freed. Stops the threads. */
 void p9_server_free(struct p9_server *server);
 

@@ -118,6 +118,13 @@ void p9_server_on_say(struct p9_server *server, void (*say)(void *arg, const cha
 	server->say_arg = arg;
 }
 
+void p9_server_on_refusal(struct p9_server *server,
+			  void (*fn)(void *arg, const struct p9_refusal *refusal), void *arg)
+{
+	server->refused = fn;
+	server->refused_arg = arg;
+}
+
 int p9_server_fd(const struct p9_server *server)
 {
 	return server->ring.event;

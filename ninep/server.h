@@ -18,6 +18,7 @@
 struct p9_ring {
 	struct io_uring uring;
 	bool has[P9_IO_HOST_OPS]; /* the kernel has an opcode for it, and it is used */
+	bool has_writeout;	  /* and one for sync_file_range(2) */
 	pthread_t thread;	  /* the only one that touches uring */
 	int event;		  /* an eventfd: something to do for that thread */
 	unsigned int in_flight;	  /* in the ring; never more than its completion queue holds */
@@ -67,6 +68,8 @@ struct p9_server {
 
 	void (*say)(void *arg, const char *sentence); /* may be NULL */
 	void *say_arg;
+	void (*refused)(void *arg, const struct p9_refusal *refusal); /* may be NULL */
+	void *refused_arg;
 };
 
 /* What p9_server_new() and p9_server_free() do for the ring. */

@@ -45,46 +45,6 @@ FIXTURE_TEARDOWN(xattr)
 	if (self->skipped)                                                                         \
 	SKIP(return, "the file system of TMPDIR has no extended attributes")
 
-/* Sets it in pieces of `piece` bytes, by a fid of its own, 50. */
-static int set(struct p9c *c, uint32_t fid, const char *name, const void *value, size_t len,
-	       uint32_t flags, size_t piece)
-{
-	int err = p9c_walk(c, fid, 50, "");
-
-	err = err ?: p9c_call(c, P9_TXATTRCREATE, "dsqd", 50, name, (uint64_t)len, flags);
-	for (size_t off = 0; !err && off < len; off += piece) {
-		size_t n = len - off < piece ? len - off : piece;
-		long done = p9c_write(c, 50, off, (const char *)value + off, (uint32_t)n);
-
-		err = done == (long)n ? 0 : done < 0 ? (int)done : -EIO;
-	}
-	if (err)
-		p9c_clunk(c, 50);
-	return err ?: p9c_clunk(c, 50);
-}
-
-/* The size, and the value at c->rp; by fid 51. */
-static long get(struct p9c *c, uint32_t fid, const char *name)
-{
-	int err = p9c_call(c, P9_TXATTRWALK, "dds", fid, 51, name);
-	long size, n;
-
-	if (err)
-		return err;
-	size = (long)p9c_get(c, 8);
-	n = p9c_read(c, 51, 0, 100000);
-	const uint8_t *at = c->rp;
-	uint8_t copy[70000];
-
-	if (n > 0)
-		memcpy(copy, at, (size_t)n);
-	err = p9c_clunk(c, 51);
-	if (n > 0)
-		memcpy(c->r, copy, (size_t)n);
-	c->rp = c->r;
-	return err ?: n == size ? n : -EIO;
-}
-
 TEST_F(xattr, set_get_list_remove)
 {
 	struct p9c *c = self->c;
@@ -96,25 +56,25 @@ TEST_F(xattr, set_get_list_remove)
 	for (uint32_t fid = 1; fid <= 2; fid++) {
 		const char *path = p9c_path(&self->w, fid == 1 ? "f" : "d");
 
-		EXPECT_EQ(-ENODATA, get(c, fid, "user.one"));
-		ASSERT_EQ(0, set(c, fid, "user.one", "value 1", 7, 0, 3));
+		EXPECT_EQ(-ENODATA, p9c_getxattr(c, fid, "user.one"));
+		ASSERT_EQ(0, p9c_setxattr(c, fid, "user.one", "value 1", 7, 0, 3));
 		EXPECT_EQ(7, getxattr(path, "user.one", value, sizeof(value)));
 		EXPECT_EQ(0, memcmp(value, "value 1", 7));
-		ASSERT_EQ(7, get(c, fid, "user.one"));
+		ASSERT_EQ(7, p9c_getxattr(c, fid, "user.one"));
 		EXPECT_EQ(0, memcmp(c->rp, "value 1", 7));
-		EXPECT_EQ(-EEXIST, set(c, fid, "user.one", "x", 1, XATTR_CREATE, 9));
-		EXPECT_EQ(-ENODATA, set(c, fid, "user.two", "x", 1, XATTR_REPLACE, 9));
-		EXPECT_EQ(0, set(c, fid, "user.two", "xy", 2, XATTR_CREATE, 9));
-		EXPECT_EQ(0, set(c, fid, "user.one", "z", 1, XATTR_REPLACE, 9));
+		EXPECT_EQ(-EEXIST, p9c_setxattr(c, fid, "user.one", "x", 1, XATTR_CREATE, 9));
+		EXPECT_EQ(-ENODATA, p9c_setxattr(c, fid, "user.two", "x", 1, XATTR_REPLACE, 9));
+		EXPECT_EQ(0, p9c_setxattr(c, fid, "user.two", "xy", 2, XATTR_CREATE, 9));
+		EXPECT_EQ(0, p9c_setxattr(c, fid, "user.one", "z", 1, XATTR_REPLACE, 9));
 		/* An empty value is one, unless it is to replace: that is Linux's removal. */
-		EXPECT_EQ(0, set(c, fid, "user.empty", "", 0, 0, 9));
+		EXPECT_EQ(0, p9c_setxattr(c, fid, "user.empty", "", 0, 0, 9));
 		EXPECT_EQ(0, getxattr(path, "user.empty", value, sizeof(value)));
-		EXPECT_EQ(0, get(c, fid, "user.empty"));
-		EXPECT_EQ(0, set(c, fid, "user.empty", "", 0, XATTR_REPLACE, 9));
-		EXPECT_EQ(-ENODATA, get(c, fid, "user.empty"));
-		EXPECT_EQ(-ENODATA, set(c, fid, "user.empty", "", 0, XATTR_REPLACE, 9));
+		EXPECT_EQ(0, p9c_getxattr(c, fid, "user.empty"));
+		EXPECT_EQ(0, p9c_setxattr(c, fid, "user.empty", "", 0, XATTR_REPLACE, 9));
+		EXPECT_EQ(-ENODATA, p9c_getxattr(c, fid, "user.empty"));
+		EXPECT_EQ(-ENODATA, p9c_setxattr(c, fid, "user.empty", "", 0, XATTR_REPLACE, 9));
 		/* The list. */
-		long n = get(c, fid, "");
+		long n = p9c_getxattr(c, fid, "");
 		bool one = false, two = false;
 
 		ASSERT_LT(0, n);
@@ -124,7 +84,7 @@ TEST_F(xattr, set_get_list_remove)
 			two |= !strcmp(p, "user.two");
 		}
 		EXPECT_TRUE(one && two);
-		EXPECT_EQ(0, set(c, fid, "user.one", "", 0, XATTR_REPLACE, 9));
+		EXPECT_EQ(0, p9c_setxattr(c, fid, "user.one", "", 0, XATTR_REPLACE, 9));
 		EXPECT_EQ(-1, getxattr(path, "user.one", value, sizeof(value)));
 	}
 }
@@ -232,8 +192,8 @@ TEST_F(xattr, of_an_unlinked_file)
 	ASSERT_EQ(0, p9c_lopen(c, 2, O_RDWR));
 	ASSERT_EQ(0, p9c_call(c, P9_TUNLINKAT, "dsd", 0, "f", 0));
 	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "another"));
-	ASSERT_EQ(0, set(c, 1, "user.a", "1", 1, 0, 9));
-	EXPECT_EQ(1, get(c, 2, "user.a"));
+	ASSERT_EQ(0, p9c_setxattr(c, 1, "user.a", "1", 1, 0, 9));
+	EXPECT_EQ(1, p9c_getxattr(c, 2, "user.a"));
 	EXPECT_EQ(-1, getxattr(p9c_path(&self->w, "f"), "user.a", NULL, 0));
 }
 
@@ -259,9 +219,9 @@ TEST_F(xattr, limits)
 
 	for (uint32_t i = 1; i < P9_MAX_XATTRS; i++)
 		p9c_clunk(c, 100 + i);
-	EXPECT_EQ(err, set(c, 1, "user.big", big, sizeof(big), 0, 20000));
+	EXPECT_EQ(err, p9c_setxattr(c, 1, "user.big", big, sizeof(big), 0, 20000));
 	if (!err)
-		EXPECT_EQ(sizeof(big), get(c, 1, "user.big"));
+		EXPECT_EQ(sizeof(big), p9c_getxattr(c, 1, "user.big"));
 }
 
 /* An ACL is the attribute that the kernel makes of it, and changes the mode. */
@@ -279,18 +239,18 @@ TEST_F(xattr, acl)
 	if (err)
 		SKIP(return, "the file system of TMPDIR has no ACLs");
 	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
-	ASSERT_EQ(0, set(c, 1, "system.posix_acl_access", acl, sizeof(acl), 0, 1000));
+	ASSERT_EQ(0, p9c_setxattr(c, 1, "system.posix_acl_access", acl, sizeof(acl), 0, 1000));
 	ASSERT_EQ(0, p9c_getattr(c, 1, &a));
 	EXPECT_EQ(0100670, a.mode);
-	EXPECT_EQ(sizeof(acl), get(c, 1, "system.posix_acl_access"));
+	EXPECT_EQ(sizeof(acl), p9c_getxattr(c, 1, "system.posix_acl_access"));
 	EXPECT_EQ(0, memcmp(c->rp, acl, sizeof(acl)));
 	/* Removed with any flags; once more is no error, as on the host. */
-	ASSERT_EQ(0, set(c, 1, "system.posix_acl_access", "", 0, 0, 9));
-	EXPECT_EQ(-ENODATA, get(c, 1, "system.posix_acl_access"));
-	EXPECT_EQ(0, set(c, 1, "system.posix_acl_access", "", 0, XATTR_REPLACE, 9));
+	ASSERT_EQ(0, p9c_setxattr(c, 1, "system.posix_acl_access", "", 0, 0, 9));
+	EXPECT_EQ(-ENODATA, p9c_getxattr(c, 1, "system.posix_acl_access"));
+	EXPECT_EQ(0, p9c_setxattr(c, 1, "system.posix_acl_access", "", 0, XATTR_REPLACE, 9));
 	/* What is no ACL is refused by the host. */
-	EXPECT_EQ(-EINVAL, set(c, 1, "system.posix_acl_access", "x", 1, 0, 9));
-	EXPECT_EQ(-EACCES, set(c, 1, "system.posix_acl_default", acl, sizeof(acl), 0, 1000));
+	EXPECT_EQ(-EINVAL, p9c_setxattr(c, 1, "system.posix_acl_access", "x", 1, 0, 9));
+	EXPECT_EQ(-EACCES, p9c_setxattr(c, 1, "system.posix_acl_default", acl, sizeof(acl), 0, 1000));
 }
 
 TEST_F(xattr, of_special_files)
@@ -303,17 +263,17 @@ TEST_F(xattr, of_special_files)
 	ASSERT_EQ(0, p9c_walk(c, 0, 1, "p"));
 	ASSERT_EQ(0, p9c_walk(c, 0, 2, "l"));
 	/* Linux gives user attributes to files and folders only; it is the link that is asked. */
-	EXPECT_EQ(-EPERM, set(c, 1, "user.a", "1", 1, 0, 9));
-	EXPECT_EQ(-EPERM, set(c, 2, "user.a", "1", 1, 0, 9));
+	EXPECT_EQ(-EPERM, p9c_setxattr(c, 1, "user.a", "1", 1, 0, 9));
+	EXPECT_EQ(-EPERM, p9c_setxattr(c, 2, "user.a", "1", 1, 0, 9));
 	EXPECT_EQ(-1, getxattr(p9c_path(&self->w, "f"), "user.a", NULL, 0));
 	if (geteuid())
 		SKIP(return, "needs root");
-	EXPECT_EQ(0, set(c, 1, "trusted.a", "12", 2, 0, 9));
-	EXPECT_EQ(0, set(c, 2, "trusted.a", "1", 1, 0, 9));
+	EXPECT_EQ(0, p9c_setxattr(c, 1, "trusted.a", "12", 2, 0, 9));
+	EXPECT_EQ(0, p9c_setxattr(c, 2, "trusted.a", "1", 1, 0, 9));
 	EXPECT_EQ(2, getxattr(p9c_path(&self->w, "p"), "trusted.a", NULL, 0));
 	EXPECT_EQ(1, lgetxattr(p9c_path(&self->w, "l"), "trusted.a", NULL, 0));
 	EXPECT_EQ(-1, getxattr(p9c_path(&self->w, "f"), "trusted.a", NULL, 0));
-	EXPECT_EQ(2, get(c, 1, "trusted.a"));
+	EXPECT_EQ(2, p9c_getxattr(c, 1, "trusted.a"));
 }
 
 TEST_F(xattr, acts_as_the_user)
@@ -327,9 +287,9 @@ TEST_F(xattr, acts_as_the_user)
 	ASSERT_EQ(0, chmod(p9c_path(&self->w, "f"), 0600));
 	ASSERT_EQ(0, p9c_attach(c, 100, "", 12345));
 	ASSERT_EQ(0, p9c_walk(c, 100, 1, "f"));
-	EXPECT_EQ(-EACCES, get(c, 1, "user.a"));
-	EXPECT_EQ(-EACCES, set(c, 1, "user.a", "2", 1, 0, 9));
-	EXPECT_EQ(-EACCES, set(c, 1, "user.a", "", 0, XATTR_REPLACE, 9));
+	EXPECT_EQ(-EACCES, p9c_getxattr(c, 1, "user.a"));
+	EXPECT_EQ(-EACCES, p9c_setxattr(c, 1, "user.a", "2", 1, 0, 9));
+	EXPECT_EQ(-EACCES, p9c_setxattr(c, 1, "user.a", "", 0, XATTR_REPLACE, 9));
 	EXPECT_EQ(1, getxattr(p9c_path(&self->w, "f"), "user.a", NULL, 0));
 }
 
@@ -350,18 +310,18 @@ TEST_F(xattr, not_roots_attributes)
 	ASSERT_EQ(0, p9c_attach(c, 200, "", 0));
 	ASSERT_EQ(0, p9c_walk(c, 100, 1, "f"));
 	ASSERT_EQ(0, p9c_walk(c, 200, 2, "f"));
-	EXPECT_EQ(-ENODATA, get(c, 1, "trusted.a"));
-	EXPECT_EQ(0, get(c, 1, ""));
-	EXPECT_EQ(-EPERM, set(c, 1, "trusted.a", "2", 1, 0, 9));
-	EXPECT_EQ(-EPERM, set(c, 1, "security.a", "2", 1, 0, 9));
-	EXPECT_EQ(-EPERM, set(c, 1, "security.capability", caps, sizeof(caps), 0, sizeof(caps)));
-	EXPECT_EQ(0, set(c, 1, "user.a", "2", 1, 0, 9));
+	EXPECT_EQ(-ENODATA, p9c_getxattr(c, 1, "trusted.a"));
+	EXPECT_EQ(0, p9c_getxattr(c, 1, ""));
+	EXPECT_EQ(-EPERM, p9c_setxattr(c, 1, "trusted.a", "2", 1, 0, 9));
+	EXPECT_EQ(-EPERM, p9c_setxattr(c, 1, "security.a", "2", 1, 0, 9));
+	EXPECT_EQ(-EPERM, p9c_setxattr(c, 1, "security.capability", caps, sizeof(caps), 0, sizeof(caps)));
+	EXPECT_EQ(0, p9c_setxattr(c, 1, "user.a", "2", 1, 0, 9));
 	/* Root may, right after somebody else. */
-	EXPECT_EQ(1, get(c, 2, "trusted.a"));
-	EXPECT_EQ(0, set(c, 2, "trusted.a", "22", 2, 0, 9));
-	EXPECT_EQ(0, set(c, 2, "security.capability", caps, sizeof(caps), 0, sizeof(caps)));
+	EXPECT_EQ(1, p9c_getxattr(c, 2, "trusted.a"));
+	EXPECT_EQ(0, p9c_setxattr(c, 2, "trusted.a", "22", 2, 0, 9));
+	EXPECT_EQ(0, p9c_setxattr(c, 2, "security.capability", caps, sizeof(caps), 0, sizeof(caps)));
 	EXPECT_EQ(2, getxattr(path, "trusted.a", NULL, 0));
-	EXPECT_EQ(-ENODATA, get(c, 1, "trusted.a"));
+	EXPECT_EQ(-ENODATA, p9c_getxattr(c, 1, "trusted.a"));
 }
 
 TEST_F(xattr, read_only)
@@ -376,9 +336,9 @@ TEST_F(xattr, read_only)
 	ASSERT_EQ(0, p9c_version(c, 65536));
 	ASSERT_EQ(0, p9c_attach(c, 0, "", P9_NONUNAME));
 	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
-	EXPECT_EQ(1, get(c, 1, "user.a"));
-	EXPECT_EQ(-EROFS, set(c, 1, "user.a", "2", 1, 0, 9));
-	EXPECT_EQ(-EROFS, set(c, 1, "user.a", "", 0, XATTR_REPLACE, 9));
+	EXPECT_EQ(1, p9c_getxattr(c, 1, "user.a"));
+	EXPECT_EQ(-EROFS, p9c_setxattr(c, 1, "user.a", "2", 1, 0, 9));
+	EXPECT_EQ(-EROFS, p9c_setxattr(c, 1, "user.a", "", 0, XATTR_REPLACE, 9));
 	p9_session_free(c->session);
 	p9_share_put(share);
 	p9c_free(c);

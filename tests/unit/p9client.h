@@ -499,6 +499,46 @@ static inline int p9c_setattr(struct p9c *c, uint32_t fid, const struct p9c_attr
 			a->mtime[0], a->mtime[1]);
 }
 
+/* Sets an attribute in pieces of `piece` bytes, by a fid of its own, 50. */
+static inline int p9c_setxattr(struct p9c *c, uint32_t fid, const char *name, const void *value, size_t len,
+	       uint32_t flags, size_t piece)
+{
+	int err = p9c_walk(c, fid, 50, "");
+
+	err = err ?: p9c_call(c, P9_TXATTRCREATE, "dsqd", 50, name, (uint64_t)len, flags);
+	for (size_t off = 0; !err && off < len; off += piece) {
+		size_t n = len - off < piece ? len - off : piece;
+		long done = p9c_write(c, 50, off, (const char *)value + off, (uint32_t)n);
+
+		err = done == (long)n ? 0 : done < 0 ? (int)done : -EIO;
+	}
+	if (err)
+		p9c_clunk(c, 50);
+	return err ?: p9c_clunk(c, 50);
+}
+
+/* The size of an attribute, or of the list of names (""); the value is at c->rp. By fid 51. */
+static inline long p9c_getxattr(struct p9c *c, uint32_t fid, const char *name)
+{
+	int err = p9c_call(c, P9_TXATTRWALK, "dds", fid, 51, name);
+	long size, n;
+
+	if (err)
+		return err;
+	size = (long)p9c_get(c, 8);
+	n = p9c_read(c, 51, 0, 100000);
+	const uint8_t *at = c->rp;
+	uint8_t copy[70000];
+
+	if (n > 0)
+		memcpy(copy, at, (size_t)n);
+	err = p9c_clunk(c, 51);
+	if (n > 0)
+		memcpy(c->r, copy, (size_t)n);
+	c->rp = c->r;
+	return err ?: n == size ? n : -EIO;
+}
+
 /* ---- a scratch folder, and a server over it ---- */
 
 struct p9c_world {
