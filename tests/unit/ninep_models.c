@@ -260,13 +260,14 @@ TEST_F(models, mapped_write_clears_setuid)
 	static const struct {
 		uint32_t fid, before, after;
 	} writes[] = {
-		{0, 06755, 06755}, {1000, 04644, 0644}, {1000, 02755, 0755}, {1000, 02644, 02644},
+		{0, 06755, 06755}, {5, 06755, 06755}, {1000, 04644, 0644}, {1000, 02755, 0755}, {1000, 02644, 02644},
 	};
 	struct p9c *c;
 
 	self->w.config.model = P9_MODEL_MAPPED;
 	OPEN_WORLD();
 	c = self->c;
+	ASSERT_EQ(0, p9c_attach(c, 5, "", 0));
 	for (size_t i = 0; i < LEN(writes); i++) {
 		ASSERT_EQ(0, create(c, 1000, "f", 0644, 55));
 		ASSERT_EQ(0, p9c_walk(c, writes[i].fid, 1, "f"));
