@@ -31,7 +31,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 #define HEADER	 2u
 #define RECORD	 24u
-#define SHARES	 3u
+#define SHARES	 5u
 #define FILE_MAX (64u << 20) /* bytes of a file: sparse ones, in the share */
 
 static struct p9_server *server;
@@ -66,7 +66,13 @@ static enum p9_executor executor(void)
 
 static void set_up(void)
 {
-	static const unsigned int flags[] = {0, P9_SHARE_RO, P9_SHARE_FORBID_MULTIDEVS};
+	static const struct p9_share_config config[SHARES] = {
+		{0},
+		{.flags = P9_SHARE_RO},
+		{.flags = P9_SHARE_FORBID_MULTIDEVS},
+		{.model = P9_MODEL_MAPPED},
+		{.model = P9_MODEL_IDMAP, .uids = {.range = {{0, 1000, 5}}, .n = 1}},
+	};
 	const struct rlimit limit = {FILE_MAX, FILE_MAX};
 	const char *path;
 	int err;
@@ -83,8 +89,13 @@ static void set_up(void)
 	must(!err, "p9_server_new: %s", strerror(-err));
 	must(!p9_server_start(server), "p9_server_start");
 	path = scratch_open();
-	for (unsigned int i = 0; i < SHARES; i++)
-		must(!p9_share_open(&shares[i], server, path, &(struct p9_share_config){.flags = flags[i]}), "p9_share_open");
+	for (unsigned int i = 0; i < SHARES; i++) {
+		err = p9_share_open(&shares[i], server, path, &config[i]);
+		/* Where there are no user.* attributes: one more of the first kind. */
+		if (err == -EOPNOTSUPP)
+			err = p9_share_open(&shares[i], server, path, &config[0]);
+		must(!err, "p9_share_open: %s", strerror(-err));
+	}
 	many = server->node_fds_max;
 	flight_open(server);
 }

@@ -518,8 +518,11 @@ TEST_F(models, idmap_by_tables)
 	ASSERT_EQ(0, stat(p9c_path(&self->w, "f"), &st));
 	EXPECT_EQ(7, st.st_uid);
 	EXPECT_EQ(100003, st.st_gid);
-	ASSERT_EQ(0, chown(p9c_path(&self->w, "f"), 0, 0));
+	ASSERT_EQ(0, chown(p9c_path(&self->w, "f"), 2000, 0));
 	EXPECT_EQ(65534, attr_of(c, "f").uid);
+	/* The host's user of that number is somebody else. */
+	ASSERT_EQ(0, p9c_walk(c, 2, 4, "f"));
+	EXPECT_EQ(-EACCES, p9c_lopen(c, 4, O_RDWR));
 }
 
 /* ACLs name people, too. */
