@@ -65,9 +65,9 @@ static const char usage_text[] =
 	"  mount -t 9p -o trans=unix,version=9p2000.L PATH MOUNTPOINT\n"
 	"  --socket PATH        is made with mode 0600 and removed at the end; one that\n"
 	"                       nobody listens at any more is replaced\n"
-	"  --share HOST[:ro][,multidevs=remap|forbid|warn]\n"
-	"                       the folder; ro: every change is refused; a comma in its\n"
-	"                       path is written twice\n"
+	"  --share HOST[:ro][,OPT…]   the folder; ro: every change is refused; OPT:\n"
+	"                       security_model=, fmode=, dmode=, uidmap=, gidmap=,\n"
+	"                       multidevs=, writeout=, as those of ninepin run\n"
 	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
 	"                       io_uring, by system calls only (auto)\n"
 	"Says on stderr when clients can connect; ends by SIGINT or SIGTERM. Run by root,\n"
@@ -385,7 +385,7 @@ static int start(struct serve *s, struct why *why)
 	if (p9_server_fd(s->server) >= 0)
 		err = watch(s, p9_server_fd(s->server), serve_requests, why);
 	if (!err)
-		err = share_settle(&s->share_opt, 0, 0, &s->notes, why);
+		err = share_settle(&s->share_opt, SHARE_NO_GUEST, SHARE_NO_GUEST, &s->notes, why);
 	notes_print(&s->notes, stderr);
 	if (!err)
 		err = server_share(&s->share, s->server, s->share_opt.host, &s->share_opt.config,

@@ -433,6 +433,8 @@ static void map_you(struct p9_idmap *map, uint32_t guest, uint32_t you)
 	if (map->n)
 		return;
 	map->rest = true;
+	if (guest == SHARE_NO_GUEST)
+		return;
 	map->range[map->n++] = (struct p9_id_range){ .guest = guest, .host = you, .count = 1 };
 	if (guest)
 		map->range[map->n++] = (struct p9_id_range){ .guest = 0, .host = you, .count = 1 };

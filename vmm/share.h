@@ -38,8 +38,10 @@ int share_option(struct share_options *share, const char *word, struct notes *no
 		 struct why *why);
 /*
  * After all options are known: whoever runs ninepin, and the uid and gid that the guest's command
- * runs as, decide what is not yet decided. -EPERM with a sentence: the model needs a privilege.
+ * runs as, decide what is not yet decided. SHARE_NO_GUEST for both: there is no guest, and everybody
+ * is the same on both sides. -EPERM with a sentence: the model needs a privilege.
  */
+#define SHARE_NO_GUEST UINT32_MAX
 int share_settle(struct share_options *share, uint32_t guest_uid, uint32_t guest_gid,
 		 struct notes *notes, struct why *why);
 void share_options_free(struct share_options *share);

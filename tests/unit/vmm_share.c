@@ -209,6 +209,14 @@ TEST_F(share, others_have_idmap)
 	EXPECT_TRUE(uids->rest);
 	share_options_free(&self->s);
 
+	/* Without a guest everybody is the same on both sides. */
+	memset(&self->s, 0, sizeof(self->s));
+	ASSERT_EQ(share_options_parse(&self->s, "src", &self->notes, &self->why), 0);
+	ASSERT_EQ(share_settle(&self->s, SHARE_NO_GUEST, SHARE_NO_GUEST, &self->notes, &self->why), 0);
+	EXPECT_EQ(uids->n, 0);
+	EXPECT_TRUE(uids->rest);
+	share_options_free(&self->s);
+
 	EXPECT_EQ(settle(&self->s, "src,model=passthrough", &self->notes, &self->why), -EPERM);
 	EXPECT_NE(strstr(self->why.text, "mapped-xattr"), NULL);
 	share_options_free(&self->s);
