@@ -134,6 +134,17 @@ static unsigned long take_flags(char *options)
 	return flags;
 }
 
+/* Whether one of the options is just this. */
+static bool has_word(const char *options, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = options; (at = strstr(at, word)); at += len)
+		if ((at == options || at[-1] == ',') && (!at[len] || at[len] == ','))
+			return true;
+	return false;
+}
+
 static int mount_order(const struct mount_order *order, const char *path, unsigned long flags)
 {
 	char options[4096];
@@ -153,6 +164,15 @@ static int mount_order(const struct mount_order *order, const char *path, unsign
 			    order->type, path);
 	if (errno == ENOENT && !strcmp(order->type, "9p"))
 		return fail("the guest has no 9P device with the tag %s", order->source);
+	if (errno == EINVAL && !strcmp(order->type, "9p")) {
+		if (has_word(order->options, "cache=readahead"))
+			return fail("the guest kernel refuses to mount %s: cache=readahead needs Linux "
+				    "6.4 or later: use cache=mmap, or another kernel",
+				    path);
+		return fail("the guest kernel refuses to mount %s: leave out the option that it does "
+			    "not know: '%s'",
+			    path, options);
+	}
 	return fail("the guest cannot mount %s (%s) on %s: %s (options '%s')", order->source,
 		    order->type, path, strerror(errno), options);
 }
