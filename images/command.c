@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,21 @@ static _Noreturn void exec_command(void)
 	_exit(127);
 }
 
+/*
+ * The streams are the user's too, who else could not open /dev/stderr, or the terminal. The groups
+ * go first: afterwards nobody may.
+ */
+static void become_user(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		fchown(fd, config.uid, (gid_t)-1);
+	if (setgroups(config.ngroups, config.group) || setgid(config.gid) || setuid(config.uid)) {
+		dprintf(2, "ninepin: the guest cannot run a command as user %u: %s\n", config.uid,
+			strerror(errno));
+		_exit(126);
+	}
+}
+
 static _Noreturn void child(int in, int out, int err, bool tty)
 {
 	sigset_t none;
@@ -105,6 +121,8 @@ static _Noreturn void child(int in, int out, int err, bool tty)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (config.user)
+		become_user();
 	if (config.cwd && chdir(config.cwd)) {
 		dprintf(2, "ninepin: %s: %s\n", config.cwd, strerror(errno));
 		_exit(126);

@@ -62,6 +62,32 @@ static int root_record(const char *key, char *value)
 	return 0;
 }
 
+/* UID:GID[:GROUP…] */
+static int user_record(const char *value)
+{
+	unsigned long id[GUEST_MAX_GROUPS + 2];
+	const char *at = value;
+	char *end;
+	size_t n = 0;
+
+	do {
+		if (n == GUEST_MAX_GROUPS + 2)
+			return fail("the guest's init takes at most %d groups", GUEST_MAX_GROUPS);
+		id[n++] = strtoul(at, &end, 10);
+		if (end == at || (*end && *end != ':'))
+			return fail("orders for the guest's init: user=%s is no user", value);
+		at = end + 1;
+	} while (*end);
+	if (n < 2)
+		return fail("orders for the guest's init: user=%s has no group", value);
+	config.user = true;
+	config.uid = (uid_t)id[0];
+	config.gid = (gid_t)id[1];
+	for (size_t i = 2; i < n; i++)
+		config.group[config.ngroups++] = (gid_t)id[i];
+	return 0;
+}
+
 static int record(char *key, char *value)
 {
 	if (!strncmp(key, "mount.", 6))
@@ -75,6 +101,8 @@ static int record(char *key, char *value)
 			   "environment variables");
 	if (!strcmp(key, "arg"))
 		return add(config.arg, &config.nargs, GUEST_MAX_WORDS, value, "words in a command");
+	if (!strcmp(key, "user"))
+		return user_record(value);
 	if (!strcmp(key, "busybox")) {
 		config.busybox = true;
 	} else if (!strcmp(key, "hostname")) {

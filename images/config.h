@@ -19,6 +19,7 @@
  *   hostname=NAME
  *   cwd=PATH              where the command starts; / if not given
  *   env=NAME=VALUE        again for each; nothing else is in the environment
+ *   user=UID:GID[:GROUP…] whom the command runs as, with the groups it is also in; root if not given
  *   tty=ROWSxCOLUMNS      give the command a pseudo-terminal; without it, three pipes
  *   arg=WORD              the command; again for each word
  */
@@ -29,6 +30,7 @@
 #define GUEST_MAX_MODULES 64
 #define GUEST_MAX_MOUNTS  32
 #define GUEST_MAX_WORDS	  4096 /* in the command, and in its environment */
+#define GUEST_MAX_GROUPS  1024 /* that the command's user is in */
 
 /* The longest set of orders. */
 #define GUEST_CONFIG_MAX (4u << 20)

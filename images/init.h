@@ -39,6 +39,11 @@ struct config {
 	size_t nmounts;
 	char *hostname;
 	char *cwd;
+	bool user; /* the command is not root's, but that of: */
+	uid_t uid;
+	gid_t gid;
+	gid_t group[GUEST_MAX_GROUPS];
+	size_t ngroups;
 	char *env[GUEST_MAX_WORDS + 1];
 	size_t nenv;
 	char *arg[GUEST_MAX_WORDS + 1];

@@ -48,6 +48,16 @@ static void mount_records(struct text *text, const struct guest_mount *mount, bo
 	record(text, root ? "root.options" : "mount.options", mount->options ? mount->options : "");
 }
 
+static void user_record(struct text *text, const struct guest_user *user)
+{
+	char ids[11 * (GUEST_MAX_GROUPS + 2) + 1];
+	int n = snprintf(ids, sizeof(ids), "%u:%u", user->uid, user->gid);
+
+	for (size_t i = 0; i < user->ngroups; i++)
+		n += snprintf(ids + n, sizeof(ids) - (size_t)n, ":%u", user->group[i]);
+	record(text, "user", ids);
+}
+
 static size_t count(const char *const *list)
 {
 	size_t n = 0;
@@ -69,6 +79,9 @@ static int check_spec(const struct guest_spec *spec, size_t nmodules, struct why
 	if (spec->nmounts > GUEST_MAX_MOUNTS)
 		return why_fail(why, -EINVAL, "%zu shares are too many: at most %d", spec->nmounts,
 				GUEST_MAX_MOUNTS);
+	if (spec->user && spec->user->ngroups > GUEST_MAX_GROUPS)
+		return why_fail(why, -EINVAL, "the guest's user is in %zu groups: at most %d",
+				spec->user->ngroups, GUEST_MAX_GROUPS);
 	if (count(spec->argv) > GUEST_MAX_WORDS || count(spec->env) > GUEST_MAX_WORDS)
 		return why_fail(why, -EINVAL,
 				"the guest's command or environment is longer than %d words: put "
@@ -104,6 +117,8 @@ int guest_config(char *buf, size_t cap, const struct guest_spec *spec, const cha
 		record(&text, "cwd", spec->cwd);
 	for (size_t i = 0; i < count(spec->env); i++)
 		record(&text, "env", spec->env[i]);
+	if (spec->user)
+		user_record(&text, spec->user);
 	if (spec->tty) {
 		char size[32];
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "boot/boot.h"
 #include "boot/why.h"
@@ -17,6 +18,14 @@ struct guest_mount {
 	const char *type;    /* "9p", … */
 	const char *path;    /* absolute; for a root: ignored */
 	const char *options; /* as mount(8) takes them ("ro,trans=virtio,msize=512000"), or "" */
+};
+
+/* The init is root, and so is the command without one. */
+struct guest_user {
+	uint32_t uid;
+	uint32_t gid;
+	const uint32_t *group; /* those that setgroups(2) gives; at most GUEST_MAX_GROUPS */
+	size_t ngroups;
 };
 
 struct guest_spec {
@@ -33,6 +42,7 @@ struct guest_spec {
 	const char *cwd;	 /* where the command starts; NULL: / */
 	const char *const *env;	 /* NAME=VALUE … NULL; the whole environment. PATH is needed */
 	const char *const *argv; /* the command, NULL at the end, at least one word */
+	const struct guest_user *user; /* whom the command runs as; NULL: root */
 	bool tty;		 /* the command gets a terminal of this size */
 	unsigned int rows;
 	unsigned int columns;

@@ -34,6 +34,7 @@ static const struct option long_options[] = {
 	{ "modules", required_argument, NULL, OPT_MODULES },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "user", required_argument, NULL, 'u' },
 	{ "cpus", required_argument, NULL, 'c' },
 	{ "mem", required_argument, NULL, 'm' },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -220,6 +221,8 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 	case OPT_STATS:
 		opt->stats = true;
 		return 0;
+	case 'u':
+		return set_string(&opt->user, arg, why);
 	case 'c':
 		return parse_cpus(arg, &opt->cpus, why);
 	case 'm':
@@ -254,7 +257,7 @@ int options_parse(struct run_options *opt, int argc, char *const *argv, struct w
 		/* The word that getopt is about to look at: what a complaint should name. */
 		const char *word = argv[optind ? optind : 1];
 
-		c = getopt_long(argc, argv, "+:c:m:vh", long_options, NULL);
+		c = getopt_long(argc, argv, "+:u:c:m:vh", long_options, NULL);
 		if (c == -1)
 			break;
 		if (c == '?' || c == ':')
@@ -273,6 +276,7 @@ void options_free(struct run_options *opt)
 	notes_free(&opt->notes);
 	free(opt->root);
 	free(opt->kernel);
+	free(opt->user);
 	free(opt->modules);
 	free(opt->initrd);
 	free(opt->append);

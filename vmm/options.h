@@ -23,6 +23,7 @@ struct run_options {
 	char *kernel;  /* a file or a build tree; NULL: find one */
 	char *modules; /* a /lib/modules/VERSION; NULL: find it */
 	char *initrd;
+	char *user;   /* USER[:GROUP]; NULL: root */
 	char *append; /* all --append, in order, with a space between; "" if none */
 	char *result;
 	char *console_log;

@@ -93,7 +93,7 @@ static int add_share(struct plan *plan, unsigned int i, struct why *why)
 	struct share_options *opt = &plan->opt->share[i];
 	struct machine_share *share = &plan->share[plan->nshares];
 	struct guest_mount *mount = &plan->mount[i];
-	int err = share_settle(opt, 0, 0, &plan->notes, why);
+	int err = share_settle(opt, plan->user.ids.uid, plan->user.ids.gid, &plan->notes, why);
 
 	if (err)
 		return err;
@@ -256,8 +256,22 @@ static int choose_root(struct plan *plan, struct why *why)
 
 /* ---- the command and its environment ---- */
 
+static int choose_user(struct plan *plan, struct why *why)
+{
+	const char *root = plan->guest.root ? plan->share[0].path : NULL;
+	int err;
+
+	if (!plan->opt->user)
+		return 0;
+	err = user_find(&plan->user, plan->opt->user, root, why);
+	plan->guest.user = &plan->user.ids;
+	return err;
+}
+
 static const char *find_shell(struct plan *plan)
 {
+	if (plan->guest.user)
+		return plan->user.shell;
 	if (plan->guest.root) {
 		char path[PATH_MAX];
 
@@ -268,21 +282,24 @@ static const char *find_shell(struct plan *plan)
 	return "/bin/sh";
 }
 
-/* The same on every machine, but for the kind of terminal. */
+/* The same on every machine, but for the user and the kind of terminal. */
 static int make_env(struct plan *plan, struct why *why)
 {
-	static const char *const fixed[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"HOME=/root",
-		"USER=root",
-		"LOGNAME=root",
-		"LANG=C.UTF-8",
-	};
+	const struct user *user = plan->guest.user ? &plan->user : NULL;
+	const char *name = user ? user->name : "root";
 	const char *term = getenv("TERM");
 	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-		plan->env[n++] = keep(plan, "%s", fixed[i]);
+	plan->env[n++] =
+		keep(plan, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	plan->env[n++] = keep(plan, "LANG=C.UTF-8");
+	plan->env[n++] = keep(plan, "HOME=%s", user ? user->home : "/root");
+	if (name) {
+		plan->env[n++] = keep(plan, "USER=%s", name);
+		plan->env[n++] = keep(plan, "LOGNAME=%s", name);
+	}
+	if (user)
+		plan->env[n++] = keep(plan, "SHELL=%s", user->shell);
 	if (plan->guest.tty)
 		plan->env[n++] = keep(plan, "TERM=%s", term && *term ? term : "linux");
 	for (size_t i = 0; i < n; i++)
@@ -356,6 +373,8 @@ int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int
 		err = kernel_choose(&plan->kernel, opt->kernel, opt->modules, why);
 	if (!err)
 		err = choose_root(plan, why);
+	if (!err)
+		err = choose_user(plan, why);
 	for (unsigned int i = 0; !err && i < opt->nshares; i++)
 		err = add_share(plan, i, why);
 	if (err)
@@ -386,6 +405,7 @@ void plan_free(struct plan *plan)
 		free(plan->kept[i]);
 	free(plan->kept);
 	free(plan->busybox);
+	user_free(&plan->user);
 	notes_free(&plan->notes);
 	kernel_choice_free(&plan->kernel);
 }

@@ -11,6 +11,7 @@
 #include "vmm/kernels.h"
 #include "vmm/machine.h"
 #include "vmm/options.h"
+#include "vmm/user.h"
 
 #define PLAN_MAX_ENV 16
 
@@ -23,6 +24,7 @@ struct plan {
 	struct machine_share share[MACHINE_MAX_SHARES];
 	unsigned int nshares;
 
+	struct user user; /* whom the command runs as */
 	struct guest_spec guest; /* points into this struct */
 	struct guest_mount root;
 	struct guest_mount mount[MAX_SHARES];

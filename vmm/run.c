@@ -65,6 +65,7 @@ static const char usage_text[] =
 	"  --modules DIR        its /lib/modules/VERSION, if not found by itself\n"
 	"  --initrd FILE        unpacked below ninepin's own initramfs\n"
 	"  --append STR         more words for the kernel's command line; again for more\n"
+	"  -u, --user USER[:GROUP]   whom COMMAND runs as (root)\n"
 	"  -c, --cpus N         1 to 16 (as many as the host has)\n"
 	"  -m, --mem SIZE       MiB, or with K, M, G (1G)\n"
 	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"

@@ -147,6 +147,8 @@ TEST_F(guest, everything)
 						    {"/dev/vda", "ext4", "/x", "noatime"}};
 	static const char *const modules[] = {"virtio_rng", "built-in", "missing?",
 					      "kvm halt_poll_ns=0 a=1", "kvm-amd"};
+	static const uint32_t groups[] = {1001, 5, 4294967294};
+	static const struct guest_user user = {1000, 1001, groups, 3};
 	struct entry entry;
 	char busybox[256];
 
@@ -161,6 +163,7 @@ TEST_F(guest, everything)
 	self->spec.nmounts = 2;
 	self->spec.hostname = "h";
 	self->spec.cwd = "/x";
+	self->spec.user = &user;
 	self->spec.tty = true;
 	self->spec.rows = 24;
 	self->spec.columns = 80;
@@ -186,7 +189,8 @@ TEST_F(guest, everything)
 		      "mount.source=src\0mount.type=9p\0mount.path=/mnt/a=b\0mount.options=\0"
 		      "mount.source=/dev/vda\0mount.type=ext4\0mount.path=/x\0"
 		      "mount.options=noatime\0"
-		      "hostname=h\0cwd=/x\0env=PATH=/bin\0env=A=b c\0tty=24x80\0"
+		      "hostname=h\0cwd=/x\0env=PATH=/bin\0env=A=b c\0"
+		      "user=1000:1001:1001:5:4294967294\0tty=24x80\0"
 		      "arg=sh\0arg=-c\0arg=echo \"a b\"\0arg=\0");
 }
 
@@ -218,6 +222,8 @@ TEST_F(guest, memory_that_is_too_small_is_said)
 TEST_F(guest, what_cannot_be_written_down_is_refused)
 {
 	static const char *const none[] = {NULL};
+	static const uint32_t groups[GUEST_MAX_GROUPS + 1];
+	struct guest_user user = {1, 1, groups, GUEST_MAX_GROUPS + 1};
 	const char **words = calloc(GUEST_MAX_WORDS + 2, sizeof(*words));
 
 	self->spec.argv = none;
@@ -232,6 +238,11 @@ TEST_F(guest, what_cannot_be_written_down_is_refused)
 	EXPECT_EQ(0, guest_write(&self->cpio, &self->spec, &self->why));
 
 	self->spec.argv = argv;
+	self->spec.user = &user;
+	EXPECT_EQ(-EINVAL, guest_write(&self->cpio, &self->spec, &self->why));
+	user.ngroups--;
+	EXPECT_EQ(0, guest_write(&self->cpio, &self->spec, &self->why));
+
 	self->spec.nmounts = GUEST_MAX_MOUNTS + 1;
 	EXPECT_EQ(-EINVAL, guest_write(&self->cpio, &self->spec, &self->why));
 	free(words);

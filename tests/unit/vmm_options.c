@@ -43,6 +43,7 @@ TEST(defaults)
 	EXPECT_EQ(opt.nshares, 0);
 	EXPECT_EQ(opt.command[0], NULL);
 	EXPECT_STREQ(opt.append, "");
+	EXPECT_EQ(opt.user, NULL);
 	options_free(&opt);
 }
 
@@ -51,7 +52,7 @@ TEST(everything_at_once)
 	ASSERT_EQ(PARSE("--share", "/tmp", "--share=/usr:/mnt/u:ro,cache=loose", "-c", "3", "-m2G",
 			"--timeout", "1.5m", "--append", "a=1", "--append", "b", "--root", "busybox",
 			"--kernel", "k", "--modules", "m", "--initrd", "i", "--result", "r",
-			"--console-log", "l", "--io=sync", "-v", "--stats", "--", "make", "-j", "test"),
+			"--console-log", "l", "--io=sync", "-u", "me:us", "-v", "--stats", "--", "make", "-j", "test"),
 		  0);
 	EXPECT_EQ(opt.nshares, 2);
 	EXPECT_STREQ(opt.share[1].host, "/usr");
@@ -64,6 +65,7 @@ TEST(everything_at_once)
 	EXPECT_STREQ(opt.append, "a=1 b");
 	EXPECT_TRUE(opt.verbose);
 	EXPECT_TRUE(opt.stats);
+	EXPECT_STREQ(opt.user, "me:us");
 	EXPECT_EQ(opt.executor, P9_EXEC_SYNC);
 	EXPECT_STREQ(opt.command[0], "make");
 	EXPECT_STREQ(opt.command[1], "-j");
@@ -84,6 +86,7 @@ TEST(bad_words)
 	EXPECT_COMPLAINT("'--nosuch'", "--nosuch");
 	EXPECT_COMPLAINT("'-x'", "-x");
 	EXPECT_COMPLAINT("'--share'", "--share");
+	EXPECT_COMPLAINT("'--user'", "--user");
 	EXPECT_COMPLAINT("'17'", "-c", "17");
 	EXPECT_COMPLAINT("'0'", "--cpus=0");
 	EXPECT_COMPLAINT("'two'", "--cpus", "two");

@@ -67,9 +67,9 @@ TEST_F(plan, host_root_keeps_the_place)
 	/* The root is the first device, read-only; the share follows. */
 	ASSERT_EQ(self->plan.nshares, 2);
 	EXPECT_STREQ(self->plan.share[0].path, "/");
-	EXPECT_EQ(self->plan.share[0].flags, P9_SHARE_RO);
+	EXPECT_EQ(self->plan.share[0].config.flags, P9_SHARE_RO);
 	EXPECT_STREQ(self->plan.share[1].path, self->src);
-	EXPECT_EQ(self->plan.share[1].flags, 0);
+	EXPECT_EQ(self->plan.share[1].config.flags, 0);
 	EXPECT_TRUE(self->plan.guest.overlay);
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, self->src);
 	EXPECT_STREQ(self->plan.guest.cwd, self->src);
@@ -90,7 +90,7 @@ TEST_F(plan, place_and_options_as_asked)
 {
 	ASSERT_EQ(MAKE("--share", "src:/work:ro,cache=none,msize=8192"), 0);
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/work");
-	EXPECT_EQ(self->plan.share[1].flags, P9_SHARE_RO);
+	EXPECT_EQ(self->plan.share[1].config.flags, P9_SHARE_RO);
 	EXPECT_STREQ(self->plan.guest.mounts[0].options,
 		     "trans=virtio,version=9p2000.L,cache=none,msize=8192,locktimeout=1,ro");
 }
@@ -170,6 +170,69 @@ TEST_F(plan, terminal)
 	for (const char *const *e = self->plan.guest.env; *e; e++)
 		term |= !strcmp(*e, "TERM=vt220");
 	EXPECT_TRUE(term);
+}
+
+static bool in_env(FIXTURE_DATA(plan) *self, const char *word)
+{
+	for (const char *const *e = self->plan.guest.env; *e; e++)
+		if (!strncmp(*e, word, strlen(word)))
+			return true;
+	return false;
+}
+
+TEST_F(plan, no_user_is_root)
+{
+	ASSERT_EQ(MAKE("--root", "other"), 0);
+	EXPECT_EQ(self->plan.guest.user, NULL);
+	EXPECT_TRUE(in_env(self, "HOME=/root"));
+	EXPECT_TRUE(in_env(self, "USER=root"));
+	EXPECT_TRUE(in_env(self, "LOGNAME=root"));
+	EXPECT_FALSE(in_env(self, "SHELL="));
+}
+
+TEST_F(plan, user_of_the_root)
+{
+	const struct p9_idmap *uids = &self->plan.share[1].config.uids;
+	const struct p9_idmap *gids = &self->plan.share[1].config.gids;
+
+	mkdir("other/etc", 0755);
+	write_file("other/etc/passwd", "me:x:1234:99::/home/me:/bin/mine\n");
+	write_file("other/etc/group", "us:x:77:\ntoo:x:78:me\n");
+	chmod(self->dir, 0755);
+	/* Root stands aside: it needs no map. */
+	if (geteuid() == 0)
+		ASSERT_EQ(0, setegid(4321) ?: seteuid(4321));
+	EXPECT_EQ(MAKE("--root", "other", "-u", "me:us", "--share=src"), 0)
+		TH_LOG("%s", self->why.text);
+	EXPECT_EQ(self->plan.guest.user->uid, 1234);
+	EXPECT_EQ(self->plan.guest.user->gid, 77);
+	EXPECT_EQ(self->plan.guest.user->ngroups, 2);
+	EXPECT_STREQ(self->plan.guest.argv[0], "/bin/mine");
+	EXPECT_TRUE(in_env(self, "HOME=/home/me"));
+	EXPECT_TRUE(in_env(self, "USER=me"));
+	EXPECT_TRUE(in_env(self, "LOGNAME=me"));
+	EXPECT_TRUE(in_env(self, "SHELL=/bin/mine"));
+	EXPECT_EQ(uids->range[0].guest, 1234);
+	EXPECT_EQ(uids->range[0].host, geteuid());
+	EXPECT_EQ(gids->range[0].guest, 77);
+	EXPECT_EQ(gids->range[0].host, getegid());
+	if (getuid() == 0)
+		ASSERT_EQ(0, seteuid(0) ?: setegid(0));
+}
+
+TEST_F(plan, user_of_busybox)
+{
+	if (access("/bin/busybox", X_OK) != 0)
+		SKIP(return, "no busybox here");
+	ASSERT_EQ(MAKE("--root", "busybox", "-u", "1234"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_EQ(self->plan.guest.user->gid, 1234);
+	EXPECT_STREQ(self->plan.guest.argv[0], "/bin/sh");
+	EXPECT_TRUE(in_env(self, "HOME=/"));
+	EXPECT_FALSE(in_env(self, "USER="));
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	EXPECT_EQ(MAKE("--root", "busybox", "-u", "me"), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "busybox"), NULL);
 }
 
 TEST_F(plan, command_line)
