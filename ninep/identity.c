@@ -33,7 +33,7 @@ static struct {
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
 	bool known;
 
-	struct user *users;
+	struct user *users; /* by uid */
 	size_t nusers;
 } self;
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
@@ -47,12 +47,18 @@ static _Thread_local struct {
 
 /* ---- the host's users ---- */
 
+static int by_uid(const void *a, const void *b)
+{
+	const struct user *one = a, *two = b;
+
+	return one->uid < two->uid ? -1 : one->uid > two->uid;
+}
+
 static const struct user *find_user(uid_t uid)
 {
-	for (size_t i = 0; i < self.nusers; i++)
-		if (self.users[i].uid == uid)
-			return &self.users[i];
-	return NULL;
+	const struct user key = {.uid = uid};
+
+	return self.users ? bsearch(&key, self.users, self.nusers, sizeof(key), by_uid) : NULL;
 }
 
 /* Whoever has no place in memory has no groups. */
@@ -92,6 +98,8 @@ static void read_users(void)
 	}
 	if (file)
 		fclose(file);
+	if (self.users)
+		qsort(self.users, self.nusers, sizeof(*self.users), by_uid);
 	file = fopen("/etc/group", "re");
 	while (file && (gr = fgetgrent(file)))
 		for (char **member = gr->gr_mem; *member; member++)
