@@ -40,7 +40,7 @@ CPPFLAGS = -I. -I$(BUILD)/kselftest -D_GNU_SOURCE
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
        -Wmissing-prototypes -Wvla -Werror
 CFLAGS = -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
-LDLIBS = -luring -llzma -lzstd -lz -ljansson -lpthread
+LDLIBS = -luring -llzma -lzstd -lz -ljansson -lexpat -lpthread
 
 # Four builds, each in a folder of its own: the product, two that run the unit tests, and one for
 # fuzzing, which clang makes.
@@ -65,7 +65,7 @@ uses_boot = boot
 
 # $(call sources,ROOM), $(call lib,OUT,ROOM), $(call libs_of,OUT,ROOM), $(call unit_tests,OUT)
 sources = $(sort $(wildcard $(1)/*.c $(1)/*.S) $(sources_$(1)))
-sources_vmm = $(wildcard vmm/x86_64/*.c) images/bench/work.c
+sources_vmm = $(wildcard vmm/x86_64/*.c vmm/foreign/*.c) images/bench/work.c
 lib = $(1)/lib/$(2).a
 libs_of = $(foreach room,$(uses_$(2)),$(call lib,$(1),$(room)))
 unit_tests = $(patsubst tests/unit/%.c,$(1)/tests/%,$(wildcard tests/unit/*_*.c))

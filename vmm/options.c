@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include "boot/platform.h"
+#include "vmm/foreign/foreign.h"
 
 #define DEFAULT_RAM (1024ull << 20)
 
 enum {
 	OPT_SHARE = 256,
+	OPT_LIBVIRT,
+	OPT_VIRTFS,
 	OPT_ROOT,
 	OPT_KERNEL,
 	OPT_MODULES,
@@ -25,10 +28,13 @@ enum {
 	OPT_CONSOLE_LOG,
 	OPT_IO,
 	OPT_STATS,
+	OPT_HELP_SHARE,
 };
 
 static const struct option long_options[] = {
 	{ "share", required_argument, NULL, OPT_SHARE },
+	{ "libvirt", required_argument, NULL, OPT_LIBVIRT },
+	{ "virtfs", required_argument, NULL, OPT_VIRTFS },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "modules", required_argument, NULL, OPT_MODULES },
@@ -44,6 +50,7 @@ static const struct option long_options[] = {
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "help-share", no_argument, NULL, OPT_HELP_SHARE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -189,6 +196,22 @@ static int add_words(char **append, const char *words, struct why *why)
 	return 0;
 }
 
+/* The shares of another program's configuration come after those that there are. */
+static int add_foreign(struct run_options *opt, int c, const char *arg, struct why *why)
+{
+	struct foreign foreign = { 0 };
+	unsigned int n = 0;
+	int err = c == OPT_LIBVIRT ? foreign_read_libvirt(&foreign, arg, why) :
+				     foreign_read_virtfs(&foreign, arg, why);
+
+	if (!err)
+		err = foreign_to_shares(&foreign, opt->share + opt->nshares,
+					MAX_SHARES - opt->nshares, &n, &opt->notes, why);
+	opt->nshares += n;
+	foreign_free(&foreign);
+	return err;
+}
+
 /* ---- all ---- */
 
 static int one_option(struct run_options *opt, int c, const char *arg, struct why *why)
@@ -199,6 +222,9 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 			return why_fail(why, -EINVAL, "--share: there can be %d at most",
 					MAX_SHARES);
 		return share_options_parse(&opt->share[opt->nshares++], arg, &opt->notes, why);
+	case OPT_LIBVIRT:
+	case OPT_VIRTFS:
+		return add_foreign(opt, c, arg, why);
 	case OPT_ROOT:
 		opt->root_set = true;
 		return set_path(&opt->root, "--root", arg, why);
@@ -232,6 +258,9 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		return 0;
 	case 'h':
 		opt->help = true;
+		return 0;
+	case OPT_HELP_SHARE:
+		opt->help_share = true;
 		return 0;
 	}
 	return -EINVAL;

@@ -34,6 +34,7 @@ struct run_options {
 	bool verbose;
 	bool stats;
 	bool help;
+	bool help_share;
 	char *const *command; /* borrowed from argv, ends with NULL; empty: a shell */
 };
 

@@ -336,8 +336,7 @@ int share_option(struct share_options *share, const char *word, struct notes *no
 
 /* ---- --share ---- */
 
-/* Splits the next comma-separated word off *rest, in place; two commas are one that is meant. */
-static char *next_word(char **rest)
+char *share_next_word(char **rest)
 {
 	char *word = *rest, *to = word, *from = word;
 
@@ -408,8 +407,8 @@ int share_options_parse(struct share_options *share, const char *text, struct no
 		return no_memory(why);
 	err = share_options_init(share, why);
 	if (!err)
-		err = share_place(share, next_word(&rest), why);
-	while (!err && (word = next_word(&rest)))
+		err = share_place(share, share_next_word(&rest), why);
+	while (!err && (word = share_next_word(&rest)))
 		err = share_option(share, word, notes, why);
 	free(copy);
 	return err;

@@ -37,6 +37,11 @@ int share_options_parse(struct share_options *share, const char *text, struct no
 int share_option(struct share_options *share, const char *word, struct notes *notes,
 		 struct why *why);
 /*
+ * Splits the next comma-separated word off *rest, in place; two commas are one that is meant. NULL
+ * after the last.
+ */
+char *share_next_word(char **rest);
+/*
  * After all options are known: whoever runs ninepin, and the uid and gid that the guest's command
  * runs as, decide what is not yet decided. SHARE_NO_GUEST for both: there is no guest, and everybody
  * is the same on both sides. -EPERM with a sentence: the model needs a privilege.

@@ -53,7 +53,7 @@ struct foreign_share {
 	struct foreign_word fmode;     /* octal in libvirt, in QEMU only with a 0 before it */
 	struct foreign_word dmode;
 	struct foreign_word multidevs;
-	struct foreign_word address;   /* <address type=>: pci, ccw, …; QEMU's "addr=" or "bus=" */
+	struct foreign_word address;   /* <address type=>: pci, ccw, …; addr= of -device */
 	struct foreign_word id;	       /* id= of -fsdev or -virtfs; libvirt's <alias name=> */
 	struct foreign_ids *ids;       /* <idmap> */
 	size_t nids;
