@@ -27,7 +27,7 @@ struct reader {
 	/* Within an element: */
 	XML_Parser parser;
 	bool document; /* begins with an XML declaration: there is nothing after its root */
-	bool too_deep, no_memory;
+	int err; /* of a handler */
 	struct foreign_word open[MAX_DEPTH]; /* the elements that we are in, by name */
 	unsigned int depth;
 	bool in_share; /* the last of f's is being read */
@@ -45,10 +45,16 @@ static void where(const struct reader *r, unsigned int *line, unsigned int *colu
 	*column = (l == 1 ? r->column : 1) + (unsigned int)c;
 }
 
+/* For handlers: the sentence is said, and nothing more is read. */
+static void stop(struct reader *r, int err)
+{
+	r->err = err;
+	XML_StopParser(r->parser, XML_FALSE);
+}
+
 static void no_memory(struct reader *r)
 {
-	r->no_memory = true;
-	XML_StopParser(r->parser, XML_FALSE);
+	stop(r, foreign_no_memory(r->why));
 }
 
 static struct foreign_share *share_of(struct reader *r)
@@ -88,7 +94,7 @@ struct attribute {
 static void take_attributes(struct reader *r, const char *name, const XML_Char **atts,
 			    const struct attribute *known, size_t n)
 {
-	for (; *atts && !r->no_memory; atts += 2) {
+	for (; *atts && !r->err; atts += 2) {
 		size_t i = 0;
 
 		while (i < n && strcmp(atts[0], known[i].name) != 0)
@@ -191,11 +197,14 @@ static void begin(void *arg, const XML_Char *name, const XML_Char **atts)
 	const char *parent = r->depth ? r->open[r->depth - 1].text : NULL;
 	unsigned int line, column;
 
-	if (r->no_memory || r->too_deep)
+	if (r->err)
 		return;
+	where(r, &line, &column);
 	if (r->depth == MAX_DEPTH) {
-		r->too_deep = true;
-		XML_StopParser(r->parser, XML_FALSE);
+		stop(r, why_fail(r->why, -EINVAL,
+				 "%s:%u:%u: elements are in each other more than %d deep: this is no "
+				 "configuration of libvirt's",
+				 r->f->origin, line, column, MAX_DEPTH));
 		return;
 	}
 	if (r->in_share && r->depth == r->share_depth + 1)
@@ -206,7 +215,6 @@ static void begin(void *arg, const XML_Char *name, const XML_Char **atts)
 	else if (!r->in_share && !strcmp(name, "filesystem") &&
 		 (!parent || !strcmp(parent, "devices")))
 		begin_share(r, atts);
-	where(r, &line, &column);
 	if (!r->depth && strcmp(name, "filesystem") && strcmp(name, "devices") &&
 	    foreign_add_word(&r->f->other, &r->f->nother, line, column, "<%s>", name))
 		no_memory(r);
@@ -218,7 +226,7 @@ static void end(void *arg, const XML_Char *name)
 	struct reader *r = arg;
 
 	(void)name;
-	if (r->no_memory || r->too_deep)
+	if (r->err)
 		return;
 	r->depth--;
 	if (r->in_share && r->depth == r->share_depth)
@@ -255,11 +263,6 @@ static int broken(struct reader *r)
 	unsigned int line, column;
 
 	where(r, &line, &column);
-	if (r->too_deep)
-		return why_fail(r->why, -EINVAL,
-				"%s:%u:%u: elements are in each other more than %d deep: this is no "
-				"configuration of libvirt's",
-				r->f->origin, line, column, MAX_DEPTH);
 	if (error == XML_ERROR_INVALID_TOKEN && at >= 0 && is_printed_quote(r->at + at, r->end))
 		return why_fail(r->why, -EINVAL,
 				"%s:%u:%u: this quote is of the kind that is printed, not typed: write ' "
@@ -305,20 +308,17 @@ static int read_element(struct reader *r)
 {
 	size_t len = (size_t)(r->end - r->at);
 	enum XML_Status status;
-	int err = 0;
+	int err;
 
 	r->document = starts(r, "<?xml");
-	r->too_deep = false;
 	r->parser = XML_ParserCreate(NULL);
 	if (!r->parser)
 		return foreign_no_memory(r->why);
 	XML_SetUserData(r->parser, r);
 	XML_SetElementHandler(r->parser, begin, end);
 	status = XML_Parse(r->parser, r->at, (int)len, XML_TRUE);
-	if (r->no_memory)
-		err = foreign_no_memory(r->why);
-	else if (status == XML_STATUS_ERROR &&
-		 (r->too_deep || XML_GetErrorCode(r->parser) != XML_ERROR_ABORTED))
+	err = r->err;
+	if (!err && status == XML_STATUS_ERROR && XML_GetErrorCode(r->parser) != XML_ERROR_ABORTED)
 		err = broken(r);
 	else if (status == XML_STATUS_ERROR)
 		len = (size_t)XML_GetCurrentByteIndex(r->parser) +

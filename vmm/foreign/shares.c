@@ -16,7 +16,8 @@ struct making {
 	const struct foreign_share *from;
 	struct share_options *to;
 	struct why *why;
-	struct why skipped; /* why the last one was not made */
+	bool *left_out;	    /* for each of f's: it cannot be had */
+	struct why skipped; /* why the last such cannot */
 	/* What is to be said, each with where it is about; said in the order of the text. */
 	struct foreign_word *said;
 	size_t nsaid;
@@ -58,8 +59,8 @@ static void say_all(struct making *m, struct notes *notes)
 	foreign_free_words(m->said, m->nsaid);
 }
 
-/* Returns 1: the share is left out. */
-static __attribute__((format(printf, 3, 4))) int
+/* Returns true: the share is left out. */
+static __attribute__((format(printf, 3, 4))) bool
 skip(struct making *m, const struct foreign_word *word, const char *fmt, ...)
 {
 	char at[256], text[700];
@@ -70,7 +71,7 @@ skip(struct making *m, const struct foreign_word *word, const char *fmt, ...)
 	va_end(ap);
 	why_fail(&m->skipped, 0, "%s: %s", foreign_at(m->f, word, at, sizeof(at)), text);
 	note(m, word, "%s", text);
-	return 1;
+	return true;
 }
 
 /* How this program writes a value, for sentences: accessmode='mapped', security_model=mapped. */
@@ -123,9 +124,9 @@ static int set_string(char **to, const char *prefix, const char *text, struct wh
 	return foreign_no_memory(why);
 }
 
-/* ---- which can be had ---- */
+/* ---- which cannot be had ---- */
 
-static int check_type(struct making *m)
+static bool lacks_type(struct making *m)
 {
 	static const struct {
 		const char *type, *means;
@@ -144,7 +145,7 @@ static int check_type(struct making *m)
 	char text[64];
 
 	if (!type->text || !strcmp(type->text, usual))
-		return 0;
+		return false;
 	quoted(m, "type", "fsdriver", type, text, sizeof(text));
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (!strcmp(type->text, others[i].type))
@@ -152,7 +153,7 @@ static int check_type(struct making *m)
 	return skip(m, type, "skipped: %s is unknown: a shared folder is a '%s'", text, usual);
 }
 
-static int check_path(struct making *m)
+static bool lacks_path(struct making *m)
 {
 	const struct foreign_share *from = m->from;
 	bool libvirt = m->f->program == FOREIGN_LIBVIRT;
@@ -170,17 +171,17 @@ static int check_path(struct making *m)
 			    "skipped: the tag '%s' would be the guest's whole root: that is --root's "
 			    "business",
 			    from->tag.text);
-	return 0;
+	return false;
 }
 
-static int check_model(struct making *m)
+static bool lacks_model(struct making *m)
 {
 	const struct foreign_word *word = &m->from->model;
 	const char *model = foreign_model(m->f, m->from);
 	char text[128];
 
 	if (!word->text)
-		return 0;
+		return false;
 	quoted(m, "accessmode", "security_model", word, text, sizeof(text));
 	if (!model)
 		return skip(m, word, "skipped: %s is unknown: it is one of passthrough, mapped and %s",
@@ -191,7 +192,7 @@ static int check_model(struct making *m)
 			    "ninepin does not read: they would be lost; mapped-xattr keeps them in "
 			    "attributes",
 			    text);
-	return 0;
+	return false;
 }
 
 /* ---- what it asks for ---- */
@@ -410,13 +411,10 @@ static int make_mount(struct making *m)
 
 /* ---- a share, and all ---- */
 
-/* 0, 1 if it is skipped, or an errno. */
 static int make_share(struct making *m)
 {
-	int err = check_type(m) ?: check_path(m) ?: check_model(m);
+	int err;
 
-	if (err)
-		return err;
 	err = share_options_init(m->to, m->why);
 	if (!err)
 		err = set_string(&m->to->host, "", m->from->path.text, m->why);
@@ -436,13 +434,13 @@ static int make_share(struct making *m)
 }
 
 /* The same tag again is another variant on the same page: a later share that has it, or NULL. */
-static const struct foreign_share *replaced_by(const struct foreign *f, size_t i)
+static const struct foreign_share *replaced_by(const struct making *m, size_t i)
 {
-	const char *tag = f->share[i].tag.text;
+	const struct foreign_share *share = m->f->share;
 
-	for (size_t k = f->nshares; tag && k-- > i + 1;)
-		if (f->share[k].tag.text && !strcmp(f->share[k].tag.text, tag))
-			return &f->share[k];
+	for (size_t k = m->f->nshares; k-- > i + 1;)
+		if (!m->left_out[k] && !strcmp(share[k].tag.text, share[i].tag.text))
+			return &share[k];
 	return NULL;
 }
 
@@ -456,7 +454,7 @@ static int answer_mount(struct making *m, const struct foreign_command *mount)
 	int err;
 
 	for (size_t i = 0; i < m->f->nshares && used < sizeof(tags); i++)
-		if (m->f->share[i].tag.text && !replaced_by(m->f, i))
+		if (!m->left_out[i] && !replaced_by(m, i))
 			used += (size_t)snprintf(tags + used, sizeof(tags) - used, "%s%s",
 						 used ? ", " : "", m->f->share[i].tag.text);
 	note(m, &mount->tag, "no shared folder has the tag '%s', so this mount would fail: %s%s",
@@ -482,7 +480,7 @@ static int answer_commands(struct making *m)
 			continue;
 		}
 		for (size_t k = 0; !last && k < m->f->nshares; k++)
-			if (m->f->share[k].tag.text && !strcmp(m->f->share[k].tag.text, c->tag.text))
+			if (!m->left_out[k] && !strcmp(m->f->share[k].tag.text, c->tag.text))
 				last = foreign_mount(m->f, &m->f->share[k]);
 		if (!last)
 			err = answer_mount(m, c);
@@ -506,10 +504,16 @@ static int make_all(struct making *m, struct share_options *to, unsigned int roo
 	const struct foreign *f = m->f;
 
 	for (size_t i = 0; i < f->nshares; i++) {
-		const struct foreign_share *by = replaced_by(f, i);
+		m->from = &f->share[i];
+		m->left_out[i] = lacks_type(m) || lacks_path(m) || lacks_model(m);
+	}
+	for (size_t i = 0; i < f->nshares; i++) {
+		const struct foreign_share *by = m->left_out[i] ? NULL : replaced_by(m, i);
 		int err;
 
 		m->from = &f->share[i];
+		if (m->left_out[i])
+			continue;
 		if (by) {
 			note(m, &m->from->self, "the tag %s comes again in line %u, and that one counts",
 			     m->from->tag.text, by->self.line);
@@ -522,12 +526,12 @@ static int make_all(struct making *m, struct share_options *to, unsigned int roo
 					f->origin, room);
 		m->to = &to[*n];
 		err = make_share(m);
-		if (err < 0) {
+		if (err) {
 			share_options_free(m->to);
 			memset(m->to, 0, sizeof(*m->to));
 			return err;
 		}
-		*n += !err;
+		++*n;
 	}
 	if (*n)
 		return 0;
@@ -548,10 +552,14 @@ int foreign_to_shares(const struct foreign *f, struct share_options *to, unsigne
 	int err;
 
 	*n = 0;
+	m.left_out = calloc(f->nshares + 1, sizeof(*m.left_out));
+	if (!m.left_out)
+		return foreign_no_memory(why);
 	say_other(&m);
 	err = make_all(&m, to, room, n);
 	if (!err)
 		err = answer_commands(&m);
 	say_all(&m, notes);
+	free(m.left_out);
 	return err;
 }
