@@ -44,6 +44,9 @@ struct run_options {
 int options_parse(struct run_options *opt, int argc, char *const *argv, struct why *why);
 void options_free(struct run_options *opt);
 
+/* For --help and --help-share. */
+extern const char run_usage[], run_share_usage[];
+
 /* What getopt_long() refused, c being '?' or ':', in this word of `ninepin COMMAND`. -EINVAL. */
 int option_refused(int c, const char *word, const char *command, struct why *why);
 /* "auto", "ring" or "sync", as after --io. */

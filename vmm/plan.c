@@ -73,8 +73,7 @@ static int resolve_share(struct plan *plan, unsigned int i, struct why *why)
 
 	if (!real && errno == ENOENT)
 		return why_fail(why, -ENOENT,
-				"the folder %s to share is not there: make it first, or give another to "
-				"--share",
+				"the folder %s to share is not there: make it first, or name another",
 				host);
 	if (!real)
 		return why_fail(why, -errno,

@@ -52,54 +52,6 @@ struct run {
 	_Atomic bool panicked;
 };
 
-/* Fits a terminal of 80 × 24. */
-static const char usage_text[] =
-	"usage: ninepin run [OPTION]… [-- COMMAND…]\n"
-	"Boots a Linux guest that shares folders of this machine, and runs COMMAND (else\n"
-	"a shell) in the first of them. Its exit status is ninepin's.\n"
-	"  --share HOST[:GUEST][:ro][,OPT…]   again for more; OPTs: --help-share\n"
-	"  --libvirt FILE, --virtfs WORDS     shares as libvirt's XML or QEMU has them\n"
-	"  --root DIR|busybox   the guest's root, read-only below a tmpfs (/, the host's)\n"
-	"  --kernel FILE|TREE   bzImage, vmlinux or a build tree (the running kernel)\n"
-	"  --modules DIR        its /lib/modules/VERSION, if not found by itself\n"
-	"  --initrd FILE        unpacked below ninepin's own initramfs\n"
-	"  --append STR         more words for the kernel's command line; again for more\n"
-	"  -u, --user USER[:GROUP]   whom COMMAND runs as (root)\n"
-	"  -c, --cpus N         1 to 16 (as many as the host has)\n"
-	"  -m, --mem SIZE       MiB, or with K, M, G (1G)\n"
-	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"
-	"  --result FILE        how it ended, as JSON\n"
-	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
-	"  --stats              at the end, on stderr: times of 9P requests, exits\n"
-	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
-	"                       io_uring, by system calls only (auto)\n"
-	"At a terminal Ctrl-A x ends the VM, Ctrl-A a types a Ctrl-A.\n"
-	"Exit status: COMMAND's, or 120 guest panic, 121 its init not reached or failed,\n"
-	"122 it ended without a report, 123 ninepin failed, 124 time-out, 125 not\n"
-	"started, 126 COMMAND cannot be run, 127 it is not there, 128+N signal N.\n";
-
-static const char share_usage_text[] =
-	"ninepin run --share HOST[:GUEST][:ro][,OPTION…]\n"
-	"The folder HOST of this machine is at GUEST in the guest; without GUEST, at the\n"
-	"same place, or with --root busybox at /mnt/NAME. A comma in HOST is doubled.\n"
-	"  ro                   every change is refused\n"
-	"  security_model=MODEL, or model=MODEL: who owns what on the host\n"
-	"    passthrough        whom the guest says; takes root (the default for root)\n"
-	"    idmap              ids are translated: the guest's root is you (the default)\n"
-	"    mapped-xattr       you; whom the guest says is in attributes, as QEMU's are\n"
-	"    none               as passthrough, but a refused chown is ignored\n"
-	"  uidmap=GUEST:HOST:COUNT, gidmap=…   of idmap; again for more\n"
-	"  fmode=MODE, dmode=MODE   of mapped-xattr: a new file's or folder's mode on the\n"
-	"                       host (0600, 0700)\n"
-	"  writeout=immediate   writes go on to the disk at once\n"
-	"  multidevs=remap|forbid|warn   more file systems below HOST (remap)\n"
-	"And how the guest mounts it:\n"
-	"  tag=TAG              its name for mount -t 9p\n"
-	"  cache=none|readahead|mmap|loose|fscache   (mmap)\n"
-	"  access=user|client|any|UID   whom the guest asks as (user)\n"
-	"  msize=BYTES          the longest message (512000, which is the most)\n"
-	"  posixacl             ACLs count in the guest\n";
-
 static void mark(struct run *run, enum moment moment)
 {
 	run->outcome.moment[moment] = p9_now_ns();
@@ -598,7 +550,7 @@ int run_main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	err = options_parse(&run.opt, argc, argv, &why);
 	if (!err && (run.opt.help || run.opt.help_share)) {
-		fputs(run.opt.help ? usage_text : share_usage_text, stdout);
+		fputs(run.opt.help ? run_usage : run_share_usage, stdout);
 		options_free(&run.opt);
 		return 0;
 	}

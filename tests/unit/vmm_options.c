@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "vmm/options.h"
@@ -95,6 +99,68 @@ TEST(bad_words)
 	EXPECT_COMPLAINT("'soon'", "--timeout", "soon");
 	EXPECT_COMPLAINT("'uring'", "--io", "uring");
 	EXPECT_COMPLAINT("--kernel", "--kernel", "");
+}
+
+#define VIRTFS(n) "--virtfs=local,path=/v" n ",mount_tag=v" n ",security_model=none"
+
+/* Shares of all kinds are one list, in the order of the options. */
+TEST(foreign_shares)
+{
+	char path[] = "/tmp/vmm_options.XXXXXX", file[64];
+	static const char xml[] = "<filesystem><source dir='/x'/><target dir='x'/><odd/></filesystem>"
+				  "<filesystem><source dir='/y'/><target dir='y'/></filesystem>";
+	int fd = mkstemp(path);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(write(fd, xml, strlen(xml)), strlen(xml));
+	snprintf(file, sizeof(file), "--libvirt=%s", path);
+	ASSERT_EQ(PARSE("--share=/a", file, VIRTFS("1"), "--share=/b"), 0) TH_LOG("%s", why.text);
+	ASSERT_EQ(opt.nshares, 5);
+	EXPECT_STREQ(opt.share[0].host, "/a");
+	EXPECT_STREQ(opt.share[1].host, "/x");
+	EXPECT_STREQ(opt.share[2].tag, "y");
+	EXPECT_STREQ(opt.share[3].host, "/v1");
+	EXPECT_STREQ(opt.share[4].host, "/b");
+	EXPECT_FALSE(opt.share[0].foreign);
+	EXPECT_TRUE(opt.share[1].foreign);
+	EXPECT_NE(strstr(opt.notes.text, "<odd>: skipped"), NULL);
+	options_free(&opt);
+
+	EXPECT_COMPLAINT("more folders in it than the 1 that can be shared", VIRTFS("1"), VIRTFS("2"),
+			 VIRTFS("3"), VIRTFS("4"), VIRTFS("5"), VIRTFS("6"), VIRTFS("7"), VIRTFS("8"),
+			 VIRTFS("9"), VIRTFS("10"), VIRTFS("11"), VIRTFS("12"), VIRTFS("13"), VIRTFS("14"),
+			 file);
+	EXPECT_COMPLAINT("path= is missing", "--virtfs", "local");
+	unlink(path);
+	EXPECT_EQ(PARSE(file), -ENOENT);
+	EXPECT_NE(strstr(why.text, path), NULL);
+	options_free(&opt);
+	close(fd);
+}
+
+TEST(helps_fit_a_terminal)
+{
+	const char *const usage[] = { run_usage, run_share_usage };
+
+	for (int i = 0; i < 2; i++) {
+		int lines = 0;
+
+		for (const char *line = usage[i]; *line; line = strchr(line, '\n') + 1) {
+			int columns = 0;
+
+			for (const char *p = line; *p != '\n'; p++)
+				columns += (*p & 0xc0) != 0x80;
+			EXPECT_GE(80, columns) TH_LOG("%.80s", line);
+			lines++;
+		}
+		EXPECT_GE(24, lines);
+	}
+	ASSERT_EQ(PARSE("--help"), 0);
+	EXPECT_TRUE(opt.help);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--help-share"), 0);
+	EXPECT_TRUE(opt.help_share);
+	options_free(&opt);
 }
 
 TEST(sizes)
