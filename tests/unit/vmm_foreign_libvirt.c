@@ -466,11 +466,11 @@ TEST_F(libvirt, answers)
 		{ "mkdir -p /mnt/data", "is not needed for a mount point" },
 		{ "modprobe 9pnet_virtio", "" },
 		{ "modprobe -a 9p", "loads what its shares need" },
-		{ "setfacl -R -m d:u:qemu:rwX /d", "lets the user qemu at what is in there now, and later;" },
+		{ "setfacl -R -m d:u:qemu:rwX /d", "gives the user qemu access to what is in there now, and later;" },
 		{ "setfacl -m g:kvm:rwx /d", "the user named there" },
 		{ "setfacl -b /d", "the user named there" },
-		{ "chcon -t svirt_image_t /d", "label svirt_image_t, for QEMU as libvirt confines it, until" },
-		{ "chcon --reference=/a /b", "gives SELinux's label, for QEMU" },
+		{ "chcon -t svirt_image_t /d", "label svirt_image_t, for a QEMU that libvirt confines;" },
+		{ "chcon --reference=/a /b", "gives the SELinux label, for a QEMU" },
 		{ "echo x >>/f", "creates /f as a test" },
 	};
 	char text[512];

@@ -152,11 +152,11 @@ TEST_F(seed, commands)
 		{ SEED_MOUNTS, "f:10:1: 'mount | grep 9p' ", "lists the guest's 9P mounts" },
 		{ SEED_ECHO, "f:10:1: 'echo \"test\" > /mnt/data/testfile' ",
 		  "creates /mnt/data/testfile as a test" },
-		{ SEED_CHMOD, "f:9:3: 'chmod -R a+rwX /host/path' ", "at nothing that is made later" },
+		{ SEED_CHMOD, "f:9:3: 'chmod -R a+rwX /host/path' ", "not to what is made later" },
 		{ SEED_CHCON, "f:9:3: 'chcon -R -t virt_content_t /host/path ",
-		  "which may only read what is so labelled" },
+		  "virt_content_t, which lets a QEMU that libvirt confines read, but not write" },
 		{ SEED_SETFACL, "f:9:3: 'setfacl -R -m u:qemu:rwx /host/path ",
-		  "lets the user qemu at what is in there now, and at nothing that is made later, which "
+		  "gives the user qemu access to what is in there now, not to what is made later, which "
 		  "takes d:u:… as well" },
 		{ SEED_DMESG, "f:9:3: 'dmesg | grep 9p' ", "a refused call is not in it" },
 		{ SEED_MODEL, "f:10:1: 'security_model=none' ",

@@ -65,7 +65,7 @@ static void about_echo(const struct foreign_words *w, char *to, size_t size)
 static void about_chmod(const struct foreign_words *w, char *to, size_t size)
 {
 	(void)w;
-	snprintf(to, size, "lets everybody on the host at what is in there now, and at nothing that is "
+	snprintf(to, size, "gives everybody on the host access to what is in there now, not to what is "
 			   "made later; ninepin runs as you and needs only what you may do yourself");
 }
 
@@ -74,10 +74,11 @@ static void about_chcon(const struct foreign_words *w, char *to, size_t size)
 	const char *type = option_value(w, "-t");
 	bool content = type && !strcmp(type, "virt_content_t");
 
-	snprintf(to, size, "gives SELinux's label%s%s, for QEMU as libvirt confines it%s, until files are "
-			   "labelled afresh; ninepin runs as you, is not confined so, and needs none",
+	snprintf(to, size, "gives the SELinux label%s%s, %s; it lasts until files are labelled afresh, and "
+			   "ninepin, which runs as you, needs none",
 		 type ? " " : "", type ? type : "",
-		 content ? ", which may only read what is so labelled" : "");
+		 content ? "which lets a QEMU that libvirt confines read, but not write" :
+			   "for a QEMU that libvirt confines");
 }
 
 static void about_setfacl(const struct foreign_words *w, char *to, size_t size)
@@ -87,10 +88,10 @@ static void about_setfacl(const struct foreign_words *w, char *to, size_t size)
 	bool later = entry && (!strncmp(entry, "d:", 2) || strstr(entry, ",d:") ||
 			       strstr(entry, "default:"));
 
-	snprintf(to, size, "lets the user %.*s at what is in there now%s; QEMU runs as that user under "
-			   "libvirt, while ninepin runs as you and needs no such entry",
+	snprintf(to, size, "gives the user %.*s access to what is in there now%s; QEMU runs as that user "
+			   "under libvirt, while ninepin runs as you and needs no such entry",
 		 len ? len : (int)strlen("named there"), len ? name + 2 : "named there",
-		 later ? ", and later" : ", and at nothing that is made later, which takes d:u:… as well");
+		 later ? ", and later" : ", not to what is made later, which takes d:u:… as well");
 }
 
 static void about_dmesg(const struct foreign_words *w, char *to, size_t size)
