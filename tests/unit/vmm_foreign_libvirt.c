@@ -172,12 +172,13 @@ TEST_F(libvirt, other_elements)
 	ASSERT_EQ(libvirt(&self->m, "<domain><idmap><uid start='0' target='5' count='1'/></idmap>"
 				    "<metadata><filesystem><source dir='/no'/></filesystem></metadata>"
 				    "<devices><disk><source dir='/no'/></disk>"
-				    "<filesystem>" DIRS "<binary><source dir='/no'/></binary>"
+				    "<filesystem>" DIRS "<binary><source dir='/no'/>"
+				    "<uid start='0' target='5' count='1'/></binary>"
 				    "</filesystem><disk><source dir='/no'/></disk></devices></domain>"),
 		  0);
-	ASSERT_EQ(self->m.n, 1);
+	ASSERT_EQ(self->m.f.nshares, 1);
 	EXPECT_STREQ(self->m.share->host, "/src");
-	EXPECT_EQ(self->m.share->config.uids.n, 0);
+	EXPECT_EQ(self->m.f.share->nids, 0);
 	EXPECT_SAID(&self->m, "<binary>: skipped");
 }
 
@@ -369,8 +370,10 @@ TEST_F(libvirt, mounts_are_read)
 		"mount -t 9p -o access=any,ro tag /place",
 		"$ mount -t9p -oaccess=any -o ro tag /place",
 		"  # sudo mount --types 9p tag --options=access=any /place -r",
-		"mount -t 9p \\\n  -o access=any,ro \\\n  tag /place # now",
+		"mount -t 9p \\\n  -o access=any,ro \\\n  tag /place # or --options=posixacl",
 		"mount -t virtiofs -o 'access=any,ro' \"tag\" /pl\\ace && ls",
+		"root@guest:~# mount -t 9p -o access=any,ro tag /place",
+		"[me@guest ~]$ sudo mount -t 9p -o access=any,ro tag /place",
 		"tag /place 9p access=any,ro 0 0",
 		"tag\t/place\tvirtiofs\taccess=any,ro",
 	};
@@ -384,6 +387,7 @@ TEST_F(libvirt, mounts_are_read)
 		ASSERT_EQ(self->m.f.ncommands, 1) TH_LOG("%s", mounts[i]);
 		EXPECT_STREQ(s->guest, "/place") TH_LOG("%s", mounts[i]);
 		EXPECT_STREQ(s->access, "any") TH_LOG("%s", mounts[i]);
+		EXPECT_FALSE(s->posixacl) TH_LOG("%s", mounts[i]);
 		EXPECT_EQ(s->config.flags, P9_SHARE_RO) TH_LOG("%s", mounts[i]);
 		EXPECT_EQ(self->m.notes.text, NULL) TH_LOG("%s", self->m.notes.text);
 		EXPECT_EQ(foreign_mount(&self->m.f, self->m.f.share), self->m.f.command);
@@ -499,6 +503,9 @@ TEST_F(libvirt, prose_is_passed_over)
 	ASSERT_EQ(libvirt(&self->m, prose), 0);
 	ASSERT_EQ(self->m.f.ncommands, 1);
 	EXPECT_SAID(&self->m, "f:4:1: 'ls' shows");
+	/* Nor has a command bytes that are no text. */
+	ASSERT_EQ(parse(&self->m, "ls /\0/\n", strlen("ls /") + 3), 0);
+	EXPECT_EQ(self->m.f.ncommands, 0);
 }
 
 /* ---- files ---- */

@@ -194,7 +194,7 @@ static void begin_share(struct reader *r, const XML_Char **atts)
 static void begin(void *arg, const XML_Char *name, const XML_Char **atts)
 {
 	struct reader *r = arg;
-	const char *parent = r->depth ? r->open[r->depth - 1].text : NULL;
+	const char *parent = r->depth ? r->open[r->depth - 1].text : "";
 	unsigned int line, column;
 
 	if (r->err)
@@ -213,7 +213,7 @@ static void begin(void *arg, const XML_Char *name, const XML_Char **atts)
 		 (!strcmp(name, "uid") || !strcmp(name, "gid")))
 		take_ids(r, name, atts);
 	else if (!r->in_share && !strcmp(name, "filesystem") &&
-		 (!parent || !strcmp(parent, "devices")))
+		 (!*parent || !strcmp(parent, "devices")))
 		begin_share(r, atts);
 	if (!r->depth && strcmp(name, "filesystem") && strcmp(name, "devices") &&
 	    foreign_add_word(&r->f->other, &r->f->nother, line, column, "<%s>", name))

@@ -462,6 +462,7 @@ static int answer_mount(struct making *m, const struct foreign_command *mount)
 	m->from = &nothing;
 	m->to = &scratch;
 	err = make_mount_words(m, &mount->options);
+	m->to = NULL;
 	share_options_free(&scratch);
 	return err;
 }

@@ -103,8 +103,8 @@ static int set_word(struct foreign_word *to, const struct foreign_words *w, size
 static int add_options(struct foreign_word *options, const char *more, unsigned int line,
 		       unsigned int column)
 {
-	size_t old = options->text ? strlen(options->text) : 0;
-	char *joined = realloc(options->text, old + strlen(more) + 2);
+	size_t old = options->text ? strlen(options->text) : 0, len = strlen(more);
+	char *joined = realloc(options->text, old + len + 2);
 
 	if (!joined)
 		return -ENOMEM;
@@ -112,28 +112,30 @@ static int add_options(struct foreign_word *options, const char *more, unsigned 
 		joined[old++] = ',';
 	else
 		*options = (struct foreign_word){ .line = line, .column = column };
-	strcpy(joined + old, more);
+	memcpy(joined + old, more, len + 1);
 	options->text = joined;
 	return 0;
 }
 
-/*
- * The value of an option of mount(8)'s, in the same word or in the next; *i moves on to it. NULL: the
- * word is another.
- */
-static const char *value_of(const struct foreign_words *w, size_t *i, const char *brief,
-			    const char *full)
+/* Whether a word is this option of mount(8)'s; its value is in the same word, or *i moves on to it. */
+static bool is_option(const struct foreign_words *w, size_t *i, const char *brief, const char *full,
+		      const char **value)
 {
 	const char *word = w->word[*i];
 	size_t len = strlen(full);
 
-	if (!strncmp(word, full, len) && word[len] == '=')
-		return word + len + 1;
-	if (!strncmp(word, brief, 2) && word[2])
-		return word + 2;
-	if ((!strcmp(word, brief) || !strcmp(word, full)) && *i + 1 < w->n && !w->op[*i + 1])
-		return w->word[++*i];
-	return NULL;
+	if (!strncmp(word, full, len) && word[len] == '=') {
+		*value = word + len + 1;
+		return true;
+	}
+	if (!strncmp(word, brief, 2) && word[2]) {
+		*value = word + 2;
+		return true;
+	}
+	if ((strcmp(word, brief) && strcmp(word, full)) || *i + 1 == w->n || w->op[*i + 1])
+		return false;
+	*value = w->word[++*i];
+	return true;
 }
 
 /* The words of a `mount`, up to an operator: 1 if it mounts what a VM shares. */
@@ -146,9 +148,9 @@ static int read_mount(struct foreign_command *c, const struct foreign_words *w)
 	for (size_t i = 1; !err && i < w->n && !w->op[i]; i++) {
 		const char *word = w->word[i], *value;
 
-		if ((value = value_of(w, &i, "-t", "--types")))
+		if (is_option(w, &i, "-t", "--types", &value))
 			shared = is_shared_type(value);
-		else if ((value = value_of(w, &i, "-o", "--options")))
+		else if (is_option(w, &i, "-o", "--options", &value))
 			err = add_options(&c->options, value, w->line[i], w->column[i]);
 		else if (!strcmp(word, "-r") || !strcmp(word, "--read-only"))
 			err = add_options(&c->options, "ro", w->line[i], w->column[i]);
@@ -196,18 +198,25 @@ static int read_command(struct foreign_command *c, const struct foreign_words *w
 	return looks_typed(w) && foreign_has_answer(w->word[0]);
 }
 
+static const char *skip_blanks(const char *at, const char *end)
+{
+	while (at < end && isblank((unsigned char)*at))
+		at++;
+	return at;
+}
+
+/* "# ", "$ ", also after "root@host:~" and the like. */
 static const char *skip_prompt(const char *text, const char *end)
 {
-	static const char *const before[] = { "# ", "$ ", "sudo " };
+	static const char sudo[] = "sudo ";
+	const char *at = text;
 
-	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
-		size_t len = strlen(before[i]);
-
-		if ((size_t)(end - text) > len && !memcmp(text, before[i], len))
-			text += len;
-		while (text < end && isblank((unsigned char)*text))
-			text++;
-	}
+	while (at + 1 < end && !((*at == '#' || *at == '$') && at[1] == ' '))
+		at++;
+	if (at + 1 < end && (at == text || memchr(text, '@', (size_t)(at - text))))
+		text = skip_blanks(at + 1, end);
+	if ((size_t)(end - text) > strlen(sudo) && !memcmp(text, sudo, strlen(sudo)))
+		text = skip_blanks(text + strlen(sudo), end);
 	return text;
 }
 
