@@ -45,6 +45,6 @@ const char run_share_usage[] =
 	"And how the guest mounts it:\n"
 	"  tag=TAG              its name for mount -t 9p\n"
 	"  cache=none|readahead|mmap|loose|fscache   (mmap)\n"
-	"  access=user|client|any|UID   whom the guest asks as (user)\n"
+	"  access=user|client|any|UID   whom the guest asks as (client)\n"
 	"  msize=BYTES          the longest message (512000, which is the most)\n"
 	"  posixacl             ACLs count in the guest\n";
