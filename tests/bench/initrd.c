@@ -53,6 +53,17 @@ static int add_file(struct archive *archive, char *spec, struct why *why)
 	return archive_add(archive, spec, colon + 1, why);
 }
 
+/*
+ * QEMU's microvm puts an initramfs as high as it goes, from the start of a page on, and its firmware
+ * puts the ACPI tables into the last KiB of memory, on top of it or below: a kernel with the remains of
+ * those hangs early. So the last page is to be almost empty. Zeros after an archive mean nothing, and
+ * the buffer has them.
+ */
+static size_t padded(size_t size)
+{
+	return (size + 4095) / 4096 * 4096 + 4;
+}
+
 static int write_out(const char *path, const void *data, size_t size, struct why *why)
 {
 	FILE *file = fopen(path, "w");
@@ -81,14 +92,14 @@ int main(int argc, char **argv)
 		perror("initrd");
 		return 125;
 	}
-	cpio_begin(&archive.cpio, buf, ARCHIVE_MAX);
+	cpio_begin(&archive.cpio, buf, ARCHIVE_MAX - padded(0) - 4096);
 	ret = add_modules(&archive, argv[2], &why);
 	for (int i = 3; i < argc && !ret; i++)
 		ret = add_file(&archive, argv[i], &why);
 	if (!ret && cpio_end(&archive.cpio))
 		ret = why_fail(&why, archive.cpio.err, "the files are too large for an initramfs");
 	if (!ret)
-		ret = write_out(argv[1], buf, archive.cpio.len, &why);
+		ret = write_out(argv[1], buf, padded(archive.cpio.len), &why);
 	archive_free(&archive);
 	if (ret)
 		fprintf(stderr, "initrd: %s\n", why.text);
