@@ -4,6 +4,7 @@
  *
  *   owner socket PATH             binds a socket there
  *   owner link FROM TO            link(2), which does not follow
+ *   owner xattr PATH NAME VALUE   sets an attribute
  *   owner acl PATH KIND ACL       KIND: access or default; ACL: u::rw-,u:1000:r--,g::---,m::r--,o::---
  *   owner dump [-m] [-s N] DIR    says all of what is below DIR, but times and inode numbers, one line
  *                                 each, in the order of names:
@@ -297,6 +298,8 @@ int main(int argc, char **argv)
 		return bind_socket(argv[2]);
 	if (!strcmp(verb, "link") && argc == 4)
 		return link(argv[2], argv[3]) ? failed(argv[3]) : 0;
+	if (!strcmp(verb, "xattr") && argc == 5)
+		return setxattr(argv[2], argv[3], argv[4], strlen(argv[4]), 0) ? failed(argv[3]) : 0;
 	if (!strcmp(verb, "acl") && argc == 5)
 		return set_acl(argv[2], argv[3], argv[4]);
 	raw = !strcmp(verb, "raw");
