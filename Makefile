@@ -257,6 +257,7 @@ TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh tests/breakd
 .PHONY: test test-long
 test-long: export NINEPIN_LONG = 1
 test-long: TESTS += $(LONG_TESTS)
+test: | packages-bench
 test-long: | packages-long
 test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
 		$(BREAKDOWN) $(BUILD)/bench/calls | packages-host
