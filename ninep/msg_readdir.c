@@ -36,6 +36,9 @@ static int entry_qid(struct p9_req *req, struct p9_fid *fid, struct dirent64 *en
 		if (entry->d_type == DT_UNKNOWN &&
 		    !p9_statx(req, node->fs, node->fd, entry->d_name, &stx))
 			entry->d_type = (unsigned char)IFTODT(stx.stx_mode);
+		/* What a mapped plain file is, its attributes say: who wants to know asks for it. */
+		if (share->config.model == P9_MODEL_MAPPED && entry->d_type == DT_REG)
+			entry->d_type = DT_UNKNOWN;
 		err = p9_node_qid_path(req, node->fs, entry->d_ino, &qid->path);
 	}
 	qid->type = entry->d_type == DT_DIR ? P9_QTDIR : entry->d_type == DT_LNK ? P9_QTSYMLINK : 0;
