@@ -23,9 +23,12 @@ enum where {
 	ON_MMAP = 2,
 	ON_LOOSE = 4,
 	ON_DISK = 8,
-	ON_9P = ON_NONE | ON_MMAP | ON_LOOSE,
+	ON_MAPPED = 16, /* cache=none, security_model=mapped-xattr */
+	ON_9P = ON_NONE | ON_MMAP | ON_LOOSE | ON_MAPPED,
 	/* What the host changes is seen. */
-	ON_FRESH = ON_NONE | ON_MMAP | ON_DISK,
+	ON_FRESH = ON_NONE | ON_MMAP | ON_MAPPED | ON_DISK,
+	/* The host has the guest's owners, modes and kinds of files, and all of its attributes. */
+	ON_FAITHFUL = ON_NONE | ON_MMAP | ON_LOOSE | ON_DISK,
 	ON_ALL = ON_9P | ON_DISK,
 };
 
@@ -89,6 +92,8 @@ int as_user(unsigned int id, int (*step)(void));
  * Returns its exit status.
  */
 int host(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same, of what only a faithful host knows. 0 on others. */
+int faithful_host(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Makes (or overwrites) a file with this text and these permissions. */
 int make(const char *path, const char *text, mode_t mode);

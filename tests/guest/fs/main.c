@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- *   fs run WHERE CTL DIR GROUP…   runs the cases of these groups in DIR; WHERE is none, mmap, loose or
- *                                 disk. Prints "ok NAME" or "not ok NAME" after "# why", and at last
- *                                 "done"
+ *   fs run WHERE CTL DIR GROUP…   runs the cases of these groups in DIR; WHERE is none, mmap, loose,
+ *                                 disk or mapped. Prints "ok NAME" or "not ok NAME" after "# why", and
+ *                                 at last "done"
  *   fs host CTL                   does what the cases ask of the host, through the folder CTL, which
  *                                 both see; until it is killed
  *   fs lock …, fs xattr …         what they ask: see locks.c, xattrs.c
@@ -163,19 +163,39 @@ static int host_answers(const char *command)
 	return COMPLAIN("the host does not answer: %s", command);
 }
 
-int host(const char *fmt, ...)
+static __attribute__((format(printf, 1, 0))) int host_v(const char *fmt, va_list ap)
 {
 	char command[PATH_MAX + 512], folder[PATH_MAX];
-	va_list ap;
 	int n;
 
 	if (!getcwd(folder, sizeof(folder)))
 		return COMPLAIN("getcwd");
 	n = snprintf(command, sizeof(command), "cd '%s' && ", folder);
-	va_start(ap, fmt);
 	vsnprintf(command + n, sizeof(command) - (size_t)n, fmt, ap);
-	va_end(ap);
 	return host_answers(command);
+}
+
+int host(const char *fmt, ...)
+{
+	va_list ap;
+	int ret;
+
+	va_start(ap, fmt);
+	ret = host_v(fmt, ap);
+	va_end(ap);
+	return ret;
+}
+
+int faithful_host(const char *fmt, ...)
+{
+	va_list ap;
+	int ret = 0;
+
+	va_start(ap, fmt);
+	if (where & ON_FAITHFUL)
+		ret = host_v(fmt, ap);
+	va_end(ap);
+	return ret;
 }
 
 static int be_host(void)
@@ -257,9 +277,9 @@ static int run(const char *base, char **group)
 
 static int find_where(const char *word)
 {
-	static const char *const words[] = { "none", "mmap", "loose", "disk" };
+	static const char *const words[] = { "none", "mmap", "loose", "disk", "mapped" };
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		if (!strcmp(word, words[i]))
 			return 1 << i;
 	return 0;
