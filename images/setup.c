@@ -165,7 +165,7 @@ static int mount_order(const struct mount_order *order, const char *path, unsign
 	if (errno == ENOENT && !strcmp(order->type, "9p"))
 		return fail("the guest has no 9P device with the tag %s", order->source);
 	if (errno == EINVAL && !strcmp(order->type, "9p")) {
-		if (has_word(order->options, "cache=readahead"))
+		if (has_word(options, "cache=readahead"))
 			return fail("the guest kernel refuses to mount %s: cache=readahead needs Linux "
 				    "6.4 or later: use cache=mmap, or another kernel",
 				    path);

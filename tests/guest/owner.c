@@ -191,7 +191,7 @@ static int print_attribute(const char *path, const char *name)
 
 static int print_attributes(const char *path)
 {
-	char list[65536], *name[256];
+	char list[65536], *name[256] = {NULL};
 	ssize_t len = llistxattr(path, list, sizeof(list));
 	size_t n = 0;
 	int ret = len < 0 ? failed(path) : 0;
