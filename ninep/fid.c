@@ -112,7 +112,7 @@ int p9_fid_get_any(struct p9_req *req, uint32_t num, struct p9_fid **out)
 		unref(req, fid);
 		return err;
 	}
-	p9_owner_act(req, fid->uid);
+	p9_owner_act(req, fid->uid, fid->node);
 	*out = fid;
 	return 0;
 }

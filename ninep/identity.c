@@ -176,20 +176,27 @@ static bool set_ids(uid_t uid, gid_t gid, int ngroups, const gid_t *groups)
 /*
  * setfsuid(2) takes away and gives back what overrides a file's permissions, but not what else a
  * file system asks for: to set trusted attributes and file capabilities, to go beyond quotas and
- * into reserved blocks. What is left is needed to change again.
+ * into reserved blocks. What is left is needed to change again, or is what `over` is about.
  */
-static bool set_caps(uid_t uid)
+static bool set_caps(uid_t uid, bool over)
 {
 	const uint32_t change = 1u << CAP_SETUID | 1u << CAP_SETGID;
+	const uint32_t files = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER |
+			       1u << CAP_FSETID;
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
 	struct __user_cap_header_struct header = this_thread();
 
 	memcpy(caps, self.caps, sizeof(caps));
 	if (uid) {
-		caps[0].effective &= change;
+		caps[0].effective &= change | (over ? files : 0);
 		caps[1].effective = 0;
 	}
 	return !syscall(SYS_capset, &header, caps);
+}
+
+static bool same(struct p9_who a, struct p9_who b)
+{
+	return a.uid == b.uid && a.gid == b.gid && a.over == b.over;
 }
 
 int p9_wear(struct p9_who who)
@@ -200,15 +207,15 @@ int p9_wear(struct p9_who who)
 	if (who.uid == P9_OWN) {
 		if (!worn.foreign && !worn.odd)
 			return 0;
-		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) && set_caps(self.uid);
+		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) && set_caps(self.uid, false);
 		worn.foreign = false;
 	} else {
-		if (worn.foreign && !worn.odd && worn.who.uid == who.uid && worn.who.gid == who.gid)
+		if (worn.foreign && !worn.odd && same(worn.who, who))
 			return 0;
 		user = find_user(who.uid);
 		done = set_ids(who.uid, who.gid, user ? user->ngroups : 0,
 			       user ? user->groups : NULL) &&
-		       set_caps(who.uid);
+		       set_caps(who.uid, who.over);
 		worn.foreign = true;
 		worn.who = who;
 	}

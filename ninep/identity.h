@@ -13,6 +13,7 @@
 struct p9_who {
 	uid_t uid;
 	gid_t gid;
+	bool over; /* may do with files what root may, but for devices and privileged attributes */
 };
 #define P9_OWN ((uid_t)~0u)
 

@@ -59,7 +59,8 @@ int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags)
 	return p9_open(req, fs, p9_req_server(req)->procfd, name.s, flags, 0, 0);
 }
 
-int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
+int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+		  struct statx *stx)
 {
 	struct p9_io io = {
 		.op = P9_IO_STATX,
@@ -70,7 +71,13 @@ int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, str
 		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH),
 		.stx = stx,
 	};
-	int err = (int)p9_await(req, &io);
+
+	return (int)p9_await(req, &io);
+}
+
+int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
+{
+	int err = p9_host_statx(req, fs, fd, name, stx);
 
 	if (!err)
 		p9_owner_show(req, fs, fd, name, stx);

@@ -136,6 +136,9 @@ int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags);
  * guest is to know it (owner.h).
  */
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx);
+/* The same as the host knows it. */
+int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+		  struct statx *stx);
 int p9_mkdirat(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint32_t mode);
 int p9_symlinkat(struct p9_req *req, struct p9_fs *fs, const char *target, int dirfd,
 		 const char *name);

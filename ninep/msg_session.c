@@ -67,8 +67,6 @@ int p9_t_attach(struct p9_req *req)
 		return err;
 	if (afid != P9_NOFID)
 		return -EBADF; /* there is no Tauth */
-	p9_owner_act(req, uid);
-
 	node = p9_node_get(share, share->root);
 	p9_node_pin_again(node);
 	err = p9_statx(req, node->fs, node->fd, "", &stx);
@@ -83,6 +81,7 @@ int p9_t_attach(struct p9_req *req)
 		memcpy(name, aname, len);
 		name[len] = 0;
 		aname += len;
+		p9_owner_act_on(req, uid, node);
 		err = p9_check_name(name);
 		if (!err)
 			err = p9_node_step(req, share->root, node, name, &next, &stx);

@@ -167,7 +167,7 @@ int p9_xattr_apply(struct p9_req *req, struct p9_fid *fid)
 	pthread_mutex_unlock(&xattr->lock);
 	if (!whole)
 		return -EINVAL;
-	p9_owner_act(req, fid->uid);
+	p9_owner_act(req, fid->uid, fid->node);
 	if (is_removal(xattr))
 		return p9_owner_removexattr(req, fid->node, xattr->name);
 	return p9_owner_setxattr(req, fid->node, xattr->name, xattr->value, xattr->size,

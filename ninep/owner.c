@@ -44,23 +44,45 @@ int p9_owner_to_host(const struct p9_idmap *map, uint32_t guest, uint32_t *host)
 	return 0;
 }
 
-uint32_t p9_owner_to_guest(const struct p9_idmap *map, uint32_t host)
+static int from_host(const struct p9_idmap *map, uint32_t host, uint32_t *guest)
 {
 	uint32_t back;
 
 	for (unsigned int i = 0; i < map->n; i++) {
 		const struct p9_id_range *r = &map->range[i];
 
-		if (host >= r->host && host - r->host < r->count)
-			return r->guest + (host - r->host);
+		if (host < r->host || host - r->host >= r->count)
+			continue;
+		*guest = r->guest + (host - r->host);
+		return 0;
 	}
 	/* As it is, unless that is somebody else in the guest. */
-	return map->rest && !p9_owner_to_host(map, host, &back) && back == host ? host : NOBODY;
+	*guest = host;
+	return map->rest && !p9_owner_to_host(map, host, &back) && back == host ? 0 : -EPERM;
+}
+
+uint32_t p9_owner_to_guest(const struct p9_idmap *map, uint32_t host)
+{
+	uint32_t guest;
+
+	return from_host(map, host, &guest) ? NOBODY : guest;
 }
 
 /* ---- who ---- */
 
-void p9_owner_act(struct p9_req *req, uint32_t uid)
+/* Whether the guest's root is the node's root, too. */
+static bool has_ids(struct p9_req *req, const struct p9_node *node)
+{
+	const struct p9_share_config *config = config_of(req);
+	struct statx stx;
+	uint32_t id;
+
+	return !p9_host_statx(req, node->fs, node->fd, "", &stx) &&
+	       !from_host(&config->uids, stx.stx_uid, &id) &&
+	       !from_host(&config->gids, stx.stx_gid, &id);
+}
+
+void p9_owner_act(struct p9_req *req, uint32_t uid, const struct p9_node *node)
 {
 	const struct p9_share_config *config = config_of(req);
 	uint32_t host = uid;
@@ -70,8 +92,21 @@ void p9_owner_act(struct p9_req *req, uint32_t uid)
 		return;
 	if (config->model == P9_MODEL_IDMAP && p9_owner_to_host(&config->uids, uid, &host))
 		host = NOBODY;
-	if (host != p9_req_server(req)->own.uid)
-		req->who = (struct p9_who){.uid = host, .gid = p9_identity_group(host)};
+	if (host == p9_req_server(req)->own.uid)
+		return;
+	if (!uid && config->model == P9_MODEL_IDMAP)
+		req->lesser = req->lesser || !has_ids(req, node);
+	req->who = (struct p9_who){
+		.uid = host,
+		.gid = p9_identity_group(host),
+		.over = !uid && config->model == P9_MODEL_IDMAP && !req->lesser,
+	};
+}
+
+void p9_owner_act_on(struct p9_req *req, uint32_t uid, const struct p9_node *node)
+{
+	req->lesser = false;
+	p9_owner_act(req, uid, node);
 }
 
 int p9_owner_act_create(struct p9_req *req, uint32_t uid, uint32_t gid)
@@ -80,7 +115,6 @@ int p9_owner_act_create(struct p9_req *req, uint32_t uid, uint32_t gid)
 	const struct p9_server *server = p9_req_server(req);
 	uint32_t host;
 
-	p9_owner_act(req, uid);
 	if (!server->identities || uid == P9_NONUNAME || is_mapped(req))
 		return 0;
 	if (config->model == P9_MODEL_IDMAP &&

@@ -35,10 +35,16 @@ struct p9_creds {
 
 /* ---- who ---- */
 
-/* The request acts as 9P's user uid from now on. Does not wait. */
-void p9_owner_act(struct p9_req *req, uint32_t uid);
 /*
- * The same, about to create something in gid. -EPERM: there are no such ids on the host. Does not
+ * The request acts as 9P's user uid from now on, on a node that is held. With a table the guest's
+ * root has root's rights over files whose owner and group are in it, as in a user namespace: so over
+ * all nodes that the request is about, or none.
+ */
+void p9_owner_act(struct p9_req *req, uint32_t uid, const struct p9_node *node);
+/* The same for this node alone. */
+void p9_owner_act_on(struct p9_req *req, uint32_t uid, const struct p9_node *node);
+/*
+ * After that, about to create something in gid. -EPERM: there are no such ids on the host. Does not
  * wait.
  */
 int p9_owner_act_create(struct p9_req *req, uint32_t uid, uint32_t gid);
@@ -84,8 +90,9 @@ int p9_owner_setxattr(struct p9_req *req, const struct p9_node *node, const char
 		      size_t len, unsigned int flags);
 int p9_owner_removexattr(struct p9_req *req, const struct p9_node *node, const char *name);
 
-/* By a share's table. -EPERM: there is none. Do not wait. */
+/* By a share's table. -EPERM: it has no such id. Do not wait. */
 int p9_owner_to_host(const struct p9_idmap *map, uint32_t guest, uint32_t *host);
+/* The same, or nobody. */
 uint32_t p9_owner_to_guest(const struct p9_idmap *map, uint32_t host);
 
 /* A mapped share can be here; -EOPNOTSUPP: no user.* attributes. In place. */

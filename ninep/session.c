@@ -405,6 +405,7 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 
 	req->refused = err;
 	req->who = (struct p9_who){.uid = P9_OWN};
+	req->lesser = false;
 	req->t_n = t_n;
 	req->r_n = r_n;
 	for (size_t i = 0; i < t_n; i++)

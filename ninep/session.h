@@ -37,6 +37,7 @@ struct p9_req {
 	struct p9_io *io; /* what the coroutine waits for */
 	enum p9_place place;
 	struct p9_who who; /* the identity it acts as */
+	bool lesser;	   /* it is about a file over which the guest's root has no rights */
 	struct p9_counted counted;
 
 	uint8_t type;

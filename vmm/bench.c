@@ -61,6 +61,7 @@ static bool refused(int err)
 
 static int open_side(struct bench *b, enum p9_executor io, struct why *why)
 {
+	const struct p9_share_config plain = { .model = P9_MODEL_PASSTHROUGH };
 	struct bench_side *side = &b->side[io];
 	int err = p9_server_new(&side->server, io);
 
@@ -69,7 +70,7 @@ static int open_side(struct bench *b, enum p9_executor io, struct why *why)
 		return why_fail(why, err, "the 9P server cannot start: %s%s", strerror(-err),
 				refused(err) ? " (io_uring is refused here: try --io=sync)" : "");
 	}
-	err = server_share(&side->share, side->server, b->files.dir, 0, why);
+	err = server_share(&side->share, side->server, b->files.dir, &plain, why);
 	if (err)
 		return err;
 	err = p9_session_new(&side->session, side->share);

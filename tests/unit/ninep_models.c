@@ -507,8 +507,6 @@ TEST_F(models, idmap_by_tables)
 	ASSERT_EQ(0, stat(p9c_path(&self->w, "f"), &st));
 	EXPECT_EQ(101000, st.st_uid);
 	EXPECT_EQ(7, st.st_gid);
-	/* The guest's root is nobody special on the host: it may not give files away. */
-	EXPECT_EQ(-EPERM, change(c, 3, "f", P9_SET_UID, 0, 5, 0));
 	/* What is in no table is nobody's, and cannot be made. */
 	EXPECT_EQ(-EPERM, create(c, 2, "g", 0644, 0));
 	EXPECT_EQ(-EPERM, create(c, 1000, "g", 0644, 2000));
@@ -523,6 +521,77 @@ TEST_F(models, idmap_by_tables)
 	/* The host's user of that number is somebody else. */
 	ASSERT_EQ(0, p9c_walk(c, 2, 4, "f"));
 	EXPECT_EQ(-EACCES, p9c_lopen(c, 4, O_RDWR));
+}
+
+/* The guest's root has root's rights over what is in the tables, and no others. */
+TEST_F(models, idmap_root)
+{
+	static const struct p9_idmap map = {.range = {{0, 100000, 2000}}, .n = 1};
+	static const struct {
+		const char *name;
+		uid_t uid;
+		gid_t gid;
+		bool in;
+	} files[] = {
+		{"in", 101000, 101000, true},
+		{"roots", 0, 0, false},
+		{"others", 5, 101000, false},
+		{"groups", 101000, 5, false},
+	};
+	char path[100];
+	struct p9c *c;
+	struct stat st;
+
+	if (!self->root)
+		SKIP(return, "needs root, to act as others");
+	self->w.config.model = P9_MODEL_IDMAP;
+	self->w.config.uids = self->w.config.gids = map;
+	OPEN_WORLD();
+	c = self->c;
+	ASSERT_EQ(0, p9c_attach(c, 3, "", 0));
+	for (size_t i = 0; i < LEN(files); i++) {
+		int wanted = files[i].in ? 0 : -EACCES;
+		const char *dir = files[i].name;
+
+		sprintf(path, "%s/f", dir);
+		ASSERT_EQ(0, mkdir(p9c_path(&self->w, dir), 0755));
+		ASSERT_EQ(0, p9c_host_file(&self->w, path, "x"));
+		ASSERT_EQ(0, chmod(p9c_path(&self->w, path), 0600));
+		ASSERT_EQ(0, chown(p9c_path(&self->w, path), files[i].uid, files[i].gid));
+		/* To reach the file the folder has to be open. */
+		ASSERT_EQ(0, p9c_walk(c, 3, 4, path)) TH_LOG("%s", path);
+		ASSERT_EQ(0, chmod(p9c_path(&self->w, dir), 0700));
+		ASSERT_EQ(0, chown(p9c_path(&self->w, dir), files[i].uid, files[i].gid));
+		EXPECT_EQ(wanted, p9c_lopen(c, 4, O_RDWR)) TH_LOG("%s", dir);
+		p9c_clunk(c, 4);
+		ASSERT_EQ(0, p9c_walk(c, 3, 4, dir));
+		EXPECT_EQ(wanted, create(c, 4, "new", 04755, 0)) TH_LOG("%s", dir);
+		EXPECT_EQ(wanted, p9c_walk(c, 4, 5, "f"));
+		p9c_clunk(c, 5);
+		/* In one go, through it. */
+		EXPECT_EQ(wanted ? -ENOENT : 0, p9c_walk(c, 3, 5, path));
+		p9c_clunk(c, 5);
+		EXPECT_EQ(wanted, p9c_call(c, P9_TRENAMEAT, "dsds", 4, "f", 4, "g")) TH_LOG("%s", dir);
+		EXPECT_EQ(wanted ? -EPERM : 0, change(c, 3, dir, P9_SET_UID, 0, 7, 0));
+		EXPECT_EQ(wanted ? -EPERM : 0, change(c, 3, dir, P9_SET_MODE, 0755, 0, 0));
+		p9c_clunk(c, 4);
+	}
+	/* New files are the guest's root's, not the host's. */
+	ASSERT_EQ(0, stat(p9c_path(&self->w, "in/new"), &st));
+	EXPECT_EQ(100000, st.st_uid);
+	EXPECT_EQ(100000, st.st_gid);
+	EXPECT_EQ(0104755, st.st_mode);
+	/* Out of a folder with rights into one without, and back: neither. */
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, "roots"), 0755));
+	ASSERT_EQ(0, p9c_walk(c, 3, 4, "in"));
+	ASSERT_EQ(0, p9c_walk(c, 3, 5, "roots"));
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TRENAMEAT, "dsds", 4, "new", 5, "new"));
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TRENAMEAT, "dsds", 5, "f", 4, "f"));
+	/* What would be root's on the host too. */
+	EXPECT_EQ(-EPERM, p9c_call(c, P9_TMKNOD, "dsdddd", 4, "dev", S_IFCHR | 0600, 1, 3, 0));
+	EXPECT_EQ(0, p9c_call(c, P9_TMKNOD, "dsdddd", 4, "fifo", S_IFIFO | 0600, 0, 0, 0));
+	ASSERT_EQ(0, p9c_walk(c, 3, 6, "in/g"));
+	EXPECT_EQ(-EPERM, p9c_setxattr(c, 6, "trusted.x", "x", 1, 0, 1));
 }
 
 /* ACLs name people, too. */
