@@ -65,7 +65,7 @@ uses_boot = boot
 
 # $(call sources,ROOM), $(call lib,OUT,ROOM), $(call libs_of,OUT,ROOM), $(call unit_tests,OUT)
 sources = $(sort $(wildcard $(1)/*.c $(1)/*.S) $(sources_$(1)))
-sources_vmm = $(wildcard vmm/x86_64/*.c vmm/foreign/*.c) images/bench/work.c
+sources_vmm = $(wildcard vmm/x86_64/*.c vmm/foreign/*.c vmm/doctor/*.c) images/bench/work.c
 lib = $(1)/lib/$(2).a
 libs_of = $(foreach room,$(uses_$(2)),$(call lib,$(1),$(room)))
 unit_tests = $(patsubst tests/unit/%.c,$(1)/tests/%,$(wildcard tests/unit/*_*.c))

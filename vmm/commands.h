@@ -5,6 +5,7 @@
 
 int run_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 #endif

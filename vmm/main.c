@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
 	{ "run", run_main, "boot a Linux guest that shares folders, and run a command in it" },
 	{ "serve", serve_main, "serve a folder by 9P over a Unix socket" },
+	{ "doctor", doctor_main, "find what refuses to read, create or change files, and the mend" },
 	{ "bench", bench_main, "measure the 9P device, with no Linux in the guest" },
 };
 

@@ -82,6 +82,16 @@ static int open_kvm(struct vm *vm, bool software, struct why *why)
 	return 0;
 }
 
+int vm_check(struct why *why)
+{
+	struct vm vm;
+	int err = open_kvm(&vm, false, why);
+
+	if (vm.kvm_fd >= 0)
+		close(vm.kvm_fd);
+	return err;
+}
+
 static int add_ram(struct vm *vm, uint64_t gpa, uint64_t size, struct why *why)
 {
 	struct kvm_userspace_memory_region slot = {

@@ -85,6 +85,8 @@ struct vm {
 int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, bool software, struct why *why);
 /* Whether the processor has what KVM needs; there are KVMs in software that do without. */
 bool vm_has_hardware(void);
+/* Whether vm_new() would find the KVM that it needs; with its errors. */
+int vm_check(struct why *why);
 /* Frees everything, after vm_stop(). Safe on a struct vm that vm_new() failed on. */
 void vm_free(struct vm *vm);
 

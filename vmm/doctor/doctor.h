@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* One run of `ninepin doctor`: what is asked, and what is found. */
+#ifndef VMM_DOCTOR_DOCTOR_H
+#define VMM_DOCTOR_DOCTOR_H
+
+#include "vmm/doctor/facts.h"
+#include "vmm/doctor/judge.h"
+#include "vmm/doctor/report.h"
+#include "vmm/doctor/selinux.h"
+#include "vmm/share.h"
+
+struct doctor {
+	struct facts_source source;
+	struct person person; /* as whom */
+	struct selinux selinux;
+	char *context;	  /* the person's, for SELinux; NULL: not known */
+	const char *path; /* that has to be reached; NULL: the shares themselves */
+	bool path_seen;	  /* it was in a share */
+	struct report report;
+};
+
+/*
+ * A share of ninepin's, to be started by the person. notes are what reading its options said. -EINVAL
+ * with a sentence: the options contradict each other. -ENOMEM.
+ */
+int doctor_share(struct doctor *doctor, struct share_options *share, const struct notes *notes,
+		 struct why *why);
+/* The path alone. -ENOMEM. */
+int doctor_path(struct doctor *doctor);
+
+#endif

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/doctor/person.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A file's contents, or NULL. */
+static char *read_all(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = NULL;
+	size_t cap = 0;
+
+	if (!f)
+		return NULL;
+	/* No such file has a NUL in it. */
+	if (getdelim(&text, &cap, '\0', f) < 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(f);
+	return text;
+}
+
+void people_read(struct people *people, const char *passwd, const char *group)
+{
+	people->passwd = read_all(passwd);
+	people->group = read_all(group);
+}
+
+void people_free(struct people *people)
+{
+	free(people->passwd);
+	free(people->group);
+}
+
+/* The stream of one of the two texts; NULL if it is not there. */
+static FILE *open_text(char *text)
+{
+	return text ? fmemopen(text, strlen(text), "r") : NULL;
+}
+
+/* The user of that name, or if it is NULL of that uid. Valid until the next call. */
+static struct passwd *find_user(const struct people *people, const char *name, uint32_t uid)
+{
+	FILE *f = open_text(people->passwd);
+	struct passwd *pw;
+
+	if (!f)
+		return NULL;
+	do {
+		pw = fgetpwent(f);
+	} while (pw && (name ? strcmp(pw->pw_name, name) != 0 : pw->pw_uid != uid));
+	fclose(f);
+	return pw;
+}
+
+static struct group *find_group(const struct people *people, const char *name, uint32_t gid)
+{
+	FILE *f = open_text(people->group);
+	struct group *gr;
+
+	if (!f)
+		return NULL;
+	do {
+		gr = fgetgrent(f);
+	} while (gr && (name ? strcmp(gr->gr_name, name) != 0 : gr->gr_gid != gid));
+	fclose(f);
+	return gr;
+}
+
+void people_user_name(const struct people *people, uint32_t uid, char *buf, size_t size)
+{
+	const struct passwd *pw = find_user(people, NULL, uid);
+
+	if (pw)
+		snprintf(buf, size, "%s", pw->pw_name);
+	else
+		snprintf(buf, size, "%u", uid);
+}
+
+void people_group_name(const struct people *people, uint32_t gid, char *buf, size_t size)
+{
+	const struct group *gr = find_group(people, NULL, gid);
+
+	if (gr)
+		snprintf(buf, size, "%s", gr->gr_name);
+	else
+		snprintf(buf, size, "%u", gid);
+}
+
+static int no_memory(struct why *why)
+{
+	return why_fail(why, -ENOMEM, "there is no memory left to look at users and groups");
+}
+
+static int add_group(struct person *person, uint32_t gid)
+{
+	uint32_t *grown = realloc(person->groups, (person->ngroups + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	person->groups = grown;
+	person->groups[person->ngroups++] = gid;
+	return 0;
+}
+
+/* The groups that list the user. */
+static int add_groups(struct person *person, const struct people *people)
+{
+	FILE *f = open_text(people->group);
+	struct group *gr;
+	int err = 0;
+
+	if (!f)
+		return 0;
+	while (!err && (gr = fgetgrent(f)))
+		for (char **member = gr->gr_mem; !err && *member; member++)
+			if (!strcmp(*member, person->name))
+				err = add_group(person, gr->gr_gid);
+	fclose(f);
+	return err;
+}
+
+static int set_name(struct person *person, const struct people *people)
+{
+	char name[256];
+
+	people_user_name(people, person->uid, name, sizeof(name));
+	person->name = strdup(name);
+	return person->name ? 0 : -ENOMEM;
+}
+
+int person_by_id(struct person *person, const struct people *people, uint32_t uid, uint32_t gid,
+		 struct why *why)
+{
+	*person = (struct person){
+		.uid = uid,
+		.gid = gid,
+		.caps = uid ? 0 : (2ull << CAP_LAST_CAP) - 1,
+	};
+	if (set_name(person, people) || add_groups(person, people))
+		return no_memory(why);
+	return 0;
+}
+
+int person_self(struct person *person, const struct people *people, struct why *why)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	int n = getgroups(0, NULL);
+
+	*person = (struct person){ .uid = geteuid(), .gid = getegid(), .self = true };
+	syscall(SYS_capget, &header, caps);
+	person->caps = caps[0].effective | (uint64_t)caps[1].effective << 32;
+	if (set_name(person, people))
+		return no_memory(why);
+	if (n > 0) {
+		person->groups = calloc((size_t)n, sizeof(*person->groups));
+		if (!person->groups)
+			return no_memory(why);
+		n = getgroups(n, person->groups);
+		person->ngroups = n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static bool is_number(const char *text, uint32_t *n)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	*n = (uint32_t)value;
+	return isdigit((unsigned char)*text) && !*end && value < UINT32_MAX;
+}
+
+/* The ids of USER[:GROUP]; text is changed. */
+static int find_ids(const struct people *people, char *text, uint32_t *uid, uint32_t *gid,
+		    struct why *why)
+{
+	char *colon = strchr(text, ':');
+	const struct passwd *pw;
+	const struct group *gr;
+
+	if (colon)
+		*colon++ = '\0';
+	pw = find_user(people, text, 0);
+	if (!pw && is_number(text, uid))
+		pw = find_user(people, NULL, *uid);
+	else if (!pw)
+		return why_fail(why, -EINVAL,
+				"--as: there is no user '%s' in /etc/passwd: give another name, or a uid",
+				text);
+	if (pw)
+		*uid = pw->pw_uid;
+	/* Of a number that nobody has, a group of the same number is the best guess. */
+	*gid = pw ? pw->pw_gid : *uid;
+	if (!colon)
+		return 0;
+	gr = find_group(people, colon, 0);
+	if (gr)
+		*gid = gr->gr_gid;
+	else if (!is_number(colon, gid))
+		return why_fail(why, -EINVAL,
+				"--as: there is no group '%s' in /etc/group: give another name, or a gid",
+				colon);
+	return 0;
+}
+
+int person_find(struct person *person, const struct people *people, const char *text,
+		struct why *why)
+{
+	char *copy = strdup(text);
+	uint32_t uid = 0, gid = 0;
+	int err;
+
+	memset(person, 0, sizeof(*person));
+	if (!copy)
+		return no_memory(why);
+	err = find_ids(people, copy, &uid, &gid, why);
+	free(copy);
+	return err ? err : person_by_id(person, people, uid, gid, why);
+}
+
+void person_free(struct person *person)
+{
+	free(person->name);
+	free(person->groups);
+}
+
+bool person_in_group(const struct person *person, uint32_t gid)
+{
+	if (person->gid == gid)
+		return true;
+	for (size_t i = 0; i < person->ngroups; i++)
+		if (person->groups[i] == gid)
+			return true;
+	return false;
+}
+
+bool person_can(const struct person *person, unsigned int cap)
+{
+	return person->caps >> cap & 1;
+}
