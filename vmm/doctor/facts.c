@@ -164,8 +164,8 @@ static void read_quota(struct facts *facts, int fd, uint32_t uid)
 	uint64_t now = (uint64_t)time(NULL);
 
 	memset(quota, 0, sizeof(*quota));
-	/* Of another user, it takes privilege to know. */
-	if (syscall(SYS_quotactl_fd, fd, QCMD(Q_GETQUOTA, USRQUOTA), uid, &dq))
+	/* Of another user, it takes privilege to know. (QCMD() shifts a bit into an int's sign.) */
+	if (syscall(SYS_quotactl_fd, fd, (uint32_t)Q_GETQUOTA << SUBCMDSHIFT | USRQUOTA, uid, &dq))
 		return;
 	*quota = (struct quota){
 		.known = true,

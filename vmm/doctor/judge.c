@@ -186,19 +186,28 @@ static void mend_label(const struct question *q, struct finding *finding, const 
 	free(quoted);
 }
 
+/* What is wanted of folders and of files with the place's label; NULL: nothing. */
 static void judge_label(const struct question *q, struct findings *findings,
-			const struct place *place, enum selinux_class class, const char *perms)
+			const struct place *place, const char *dir, const char *file)
 {
+	char no_dir[256] = "", no_file[256] = "";
 	struct finding *finding;
-	char refused[256];
 
-	if (!q->selinux || !selinux_refuses(q->selinux, q->context, place->label, class, perms, refused,
-					    sizeof(refused)))
+	if (!q->selinux)
 		return;
-	finding = findings_add(findings, class == SELINUX_DIR ? "selinux" : "selinux-file",
-			       LAYER_SELINUX, EACCES, place->path,
-			       "SELinux refuses %s (%s) on %s, labelled %s: %s", q->who, q->context,
-			       place->path, place->label, refused);
+	if (dir)
+		selinux_refuses(q->selinux, q->context, place->label, SELINUX_DIR, dir, no_dir,
+				sizeof(no_dir));
+	if (file)
+		selinux_refuses(q->selinux, q->context, place->label, SELINUX_FILE, file, no_file,
+				sizeof(no_file));
+	if (!*no_dir && !*no_file)
+		return;
+	finding = findings_add(findings, "selinux", LAYER_SELINUX, EACCES, place->path,
+			       "SELinux refuses %s (%s) on %s, labelled %s: %s%s%s%s%s", q->who,
+			       q->context, place->path, place->label, no_dir,
+			       *no_dir ? " of folders" : "", *no_dir && *no_file ? ", " : "",
+			       no_file, *no_file ? " of files" : "");
 	if (!q->selinux->enforcing)
 		finding_note(finding);
 	mend_label(q, finding, place);
@@ -212,7 +221,7 @@ static void judge_parent(const struct question *q, struct findings *findings,
 	static const struct refusal pass = { "search", "pass through", ACCESS_EXEC, false };
 
 	judge_access(q, findings, place, &pass);
-	judge_label(q, findings, place, SELINUX_DIR, "search");
+	judge_label(q, findings, place, "search", NULL);
 }
 
 /* ---- what a change needs ---- */
@@ -391,11 +400,12 @@ static void judge_folder(const struct question *q, struct findings *findings,
 		judge_access(q, findings, place, &create);
 	else if (rw & WANT_READ)
 		judge_access(q, findings, place, &list);
-	judge_label(q, findings, place, SELINUX_DIR,
-		    rw & WANT_WRITE ? "search read write add_name remove_name" : "search read");
 	/* A new file has its folder's label, but where a policy says otherwise. */
 	if (rw & WANT_WRITE)
-		judge_label(q, findings, place, SELINUX_FILE, "create read write open");
+		judge_label(q, findings, place, "search read write add_name remove_name",
+			    "create read write open");
+	else
+		judge_label(q, findings, place, "search read", NULL);
 }
 
 static void judge_file(const struct question *q, struct findings *findings, const struct place *place)
@@ -407,7 +417,7 @@ static void judge_file(const struct question *q, struct findings *findings, cons
 		judge_access(q, findings, place, &read);
 	if (q->wants & WANT_WRITE)
 		judge_access(q, findings, place, &write);
-	judge_label(q, findings, place, SELINUX_FILE,
+	judge_label(q, findings, place, NULL,
 		    q->wants & WANT_WRITE ? "read write open" : "read open");
 }
 
