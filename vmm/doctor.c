@@ -9,15 +9,19 @@
 #include "vmm/commands.h"
 #include "vmm/doctor/doctor.h"
 #include "vmm/doctor/host.h"
+#include "vmm/doctor/qemu.h"
 #include "vmm/options.h"
 #include "vmm/outcome.h"
 
 #define SELINUX_ROOT "/sys/fs/selinux"
+#define QEMU_CONF    "/etc/libvirt/qemu.conf"
 
 struct options {
 	struct share_options share[MAX_SHARES];
 	struct notes notes[MAX_SHARES]; /* of each */
 	unsigned int nshares;
+	struct foreign foreign[MAX_SHARES];
+	unsigned int nforeign;
 	const char *as; /* USER[:GROUP], NULL: whoever runs this */
 	const char *path;
 	bool json;
@@ -32,8 +36,11 @@ static const char usage_text[] =
 	"and what ninepin itself lacks. Says in which layer, and what mends it.\n"
 	"\n"
 	"  --share HOST[:GUEST][:ro][,OPTION…]\n"
-	"                      a share, as of ninepin run; again for each\n"
-	"  --as USER[:GROUP]   as run by this user, by name or number (you)\n"
+	"                      a share of ninepin's, as of ninepin run; again for each\n"
+	"  --libvirt FILE      those of somebody else's QEMU, in libvirt's XML\n"
+	"  --virtfs OPTIONS    the same, as after QEMU's -virtfs; or more of its words\n"
+	"  --as USER[:GROUP]   run by this user, by name or number; by default you, and\n"
+	"                      QEMU by qemu.conf's user, else libvirt-qemu or qemu\n"
 	"  --json              for programs\n"
 	"  PATH                a file or folder that has to be reached, and changed: in a\n"
 	"                      share if there is one\n"
@@ -45,6 +52,8 @@ static int parse(struct options *opt, int argc, char *const *argv, struct why *w
 {
 	static const struct option long_options[] = {
 		{ "share", required_argument, NULL, 's' },
+		{ "libvirt", required_argument, NULL, 'l' },
+		{ "virtfs", required_argument, NULL, 'v' },
 		{ "as", required_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -69,6 +78,15 @@ static int parse(struct options *opt, int argc, char *const *argv, struct why *w
 						MAX_SHARES);
 			i = opt->nshares++;
 			err = share_options_parse(&opt->share[i], optarg, &opt->notes[i], why);
+			break;
+		case 'l':
+		case 'v':
+			if (opt->nforeign == MAX_SHARES)
+				return why_fail(why, -EINVAL, "--%s: there can be %d at most",
+						c == 'l' ? "libvirt" : "virtfs", MAX_SHARES);
+			i = opt->nforeign++;
+			err = c == 'l' ? foreign_read_libvirt(&opt->foreign[i], optarg, why) :
+					 foreign_read_virtfs(&opt->foreign[i], optarg, why);
 			break;
 		case 'a':
 			opt->as = optarg;
@@ -97,26 +115,37 @@ static int parse(struct options *opt, int argc, char *const *argv, struct why *w
 static int choose_person(struct doctor *doctor, const struct options *opt, struct why *why)
 {
 	const struct people *people = &doctor->source.people;
-	int err;
 
-	if (!opt->as) {
-		err = person_self(&doctor->person, people, why);
-		doctor->context = selinux_own_context();
-		return err;
-	}
-	/* As another user, it would be in a context that cannot be known: its own is the best guess. */
+	/* The context of another user's processes cannot be known; this one's is the best guess. */
 	doctor->context = selinux_own_context();
-	return person_find(&doctor->person, people, opt->as, why);
+	return opt->as ? person_find(&doctor->person, people, opt->as, why) :
+			 person_self(&doctor->person, people, why);
+}
+
+static int look_at_foreign(struct doctor *doctor, const struct options *opt, struct why *why)
+{
+	const struct people *people = &doctor->source.people;
+	struct person qemu;
+	int err = opt->as ? person_find(&qemu, people, opt->as, why) :
+			    qemu_person(&qemu, people, QEMU_CONF, why);
+
+	for (unsigned int i = 0; !err && i < opt->nforeign; i++)
+		err = doctor_foreign(doctor, &opt->foreign[i], &qemu);
+	person_free(&qemu);
+	return err;
 }
 
 static int look(struct doctor *doctor, struct options *opt, struct why *why)
 {
 	int err = choose_person(doctor, opt, why);
 
-	if (!err)
+	/* What ninepin lacks is no matter to QEMU. */
+	if (!err && (opt->nshares || !opt->nforeign))
 		err = host_check(&doctor->report, &doctor->source, &doctor->person);
 	for (unsigned int i = 0; !err && i < opt->nshares; i++)
 		err = doctor_share(doctor, &opt->share[i], &opt->notes[i], why);
+	if (!err && opt->nforeign)
+		err = look_at_foreign(doctor, opt, why);
 	if (!err && doctor->path && !doctor->path_seen)
 		err = doctor_path(doctor);
 	if (err == -ENOMEM || (!err && report_incomplete(&doctor->report)))
@@ -156,6 +185,8 @@ out:
 		share_options_free(&opt.share[i]);
 		notes_free(&opt.notes[i]);
 	}
+	for (unsigned int i = 0; i < opt.nforeign; i++)
+		foreign_free(&opt.foreign[i]);
 	report_free(&doctor.report);
 	person_free(&doctor.person);
 	free(doctor.context);

@@ -166,7 +166,7 @@ TEST_F(judge, folder_that_is_not_hers)
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
 	EXPECT_STREQ(f->what, "alice may not create in /srv/data: it is drwxr-xr-x root:root");
 	EXPECT_STREQ(mend(f, 0), "setfacl -R -m u:alice:rwX,d:u:alice:rwX /srv/data");
-	EXPECT_STREQ(mend(f, 1), "chown -R alice /srv/data");
+	EXPECT_EQ(f->nmends, 1);
 }
 
 TEST_F(judge, folder_that_is_only_to_be_read)
@@ -219,8 +219,12 @@ TEST_F(judge, no_acl_is_proposed_where_there_are_none)
 {
 	self->place[1].mode = S_IFDIR | 0700;
 	self->place[1].acls = PLACE_NO;
+	self->place[2].mode = S_IFDIR | 0755;
+	self->place[2].acls = PLACE_NO;
 	judge(&self->q, &self->found);
+	ASSERT_EQ(self->found.n, 2);
 	EXPECT_STREQ(mend(&self->found.finding[0], 0), "chmod o+x /srv");
+	EXPECT_STREQ(mend(&self->found.finding[1], 0), "chown alice /srv/data");
 }
 
 TEST_F(judge, file)
@@ -503,8 +507,7 @@ TEST_F(judge, no_user_attributes)
 TEST_F(judge, a_file_to_be_made)
 {
 	self->facts.err = -ENOENT;
-	self->facts.missing = "/srv/data/new";
-	self->facts.last_name = true;
+	self->facts.missing = self->facts.wanted = "/srv/data/new";
 	judge(&self->q, &self->found);
 	EXPECT_EQ(self->found.n, 0);
 	self->place[2].mode = S_IFDIR | 0755;
@@ -516,16 +519,17 @@ TEST_F(judge, a_file_in_a_folder_that_is_not_there)
 {
 	self->facts.err = -ENOENT;
 	self->facts.missing = "/srv/data/no";
+	self->facts.wanted = "/srv/data/no/such";
 	judge(&self->q, &self->found);
 	ASSERT_NE(only(&self->found, "missing"), NULL);
-	EXPECT_STREQ(mend(&self->found.finding[0], 0), "mkdir -p /srv/data/no");
+	EXPECT_STREQ(self->found.finding[0].what, "/srv/data/no is not there");
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "mkdir -p /srv/data/no/such");
 }
 
 TEST_F(judge, a_share_that_is_not_there)
 {
 	self->facts.err = -ENOENT;
-	self->facts.missing = "/srv/data/new";
-	self->facts.last_name = true;
+	self->facts.missing = self->facts.wanted = "/srv/data/new";
 	self->q.wants |= WANT_THERE;
 	judge(&self->q, &self->found);
 	EXPECT_NE(only(&self->found, "missing"), NULL);
@@ -534,7 +538,7 @@ TEST_F(judge, a_share_that_is_not_there)
 TEST_F(judge, what_cannot_be_looked_at)
 {
 	self->facts.err = -EACCES;
-	self->facts.missing = "/srv/data/x";
+	self->facts.missing = self->facts.wanted = "/srv/data/x";
 	judge(&self->q, &self->found);
 	ASSERT_NE(only(&self->found, "unseen"), NULL);
 	EXPECT_TRUE(self->found.finding[0].refuses);
@@ -544,7 +548,7 @@ TEST_F(judge, what_cannot_be_looked_at)
 TEST_F(judge, what_cannot_be_looked_at_for_a_reason)
 {
 	self->facts.err = -EACCES;
-	self->facts.missing = "/srv/data/x";
+	self->facts.missing = self->facts.wanted = "/srv/data/x";
 	self->place[2].mode = S_IFDIR | 0700;
 	judge(&self->q, &self->found);
 	EXPECT_NE(only(&self->found, "search"), NULL);

@@ -112,14 +112,15 @@ TEST_F(walk, missing)
 {
 	ASSERT_EQ(facts_gather(&self->facts, &self->source, "no", 0), 0);
 	EXPECT_EQ(self->facts.err, -ENOENT);
-	EXPECT_TRUE(self->facts.last_name);
+	EXPECT_TRUE(facts_is_next(&self->facts));
 	EXPECT_EQ(self->facts.n, self->depth);
 	facts_free(&self->facts);
 	memset(&self->facts, 0, sizeof(self->facts));
 	ASSERT_EQ(facts_gather(&self->facts, &self->source, "no/such", 0), 0);
 	EXPECT_EQ(self->facts.err, -ENOENT);
-	EXPECT_FALSE(self->facts.last_name);
+	EXPECT_FALSE(facts_is_next(&self->facts));
 	EXPECT_STREQ(strrchr(self->facts.missing, '/'), "/no");
+	EXPECT_STREQ(strrchr(self->facts.wanted, '/'), "/such");
 }
 
 TEST_F(walk, through_a_file)

@@ -27,5 +27,12 @@ int doctor_share(struct doctor *doctor, struct share_options *share, const struc
 		 struct why *why);
 /* The path alone. -ENOMEM. */
 int doctor_path(struct doctor *doctor);
+/*
+ * Gathers facts of doctor->path in the share whose folder is at root and appears at guest (NULL: not
+ * known): as a path on the host, as one in the guest, or from the folder on. 1: it is in the share;
+ * 0: it is not; -ENOMEM.
+ */
+int doctor_walk(struct doctor *doctor, const char *root, const char *guest,
+		const struct person *person, struct facts *facts);
 
 #endif

@@ -242,9 +242,18 @@ static char *path_of(const char *dir, const char *name)
 /* The walk goes no further than it is. */
 static int end_walk(struct walk *walk, const char *name, int err)
 {
-	walk->facts->err = err;
-	walk->facts->last_name = walk->rest[strspn(walk->rest, "/")] == '\0';
-	return set_path(&walk->facts->missing, path_of(walk->path, name));
+	struct facts *facts = walk->facts;
+	const char *rest = walk->rest;
+	bool last = !rest[strspn(rest, "/")];
+
+	facts->err = err;
+	facts->missing = path_of(walk->path, name);
+	if (!facts->missing)
+		return -ENOMEM;
+	if (asprintf(&facts->wanted, "%s%s", facts->missing, last ? "" : rest) >= 0)
+		return 0;
+	facts->wanted = NULL;
+	return -ENOMEM;
 }
 
 /* To the root of all paths. */
@@ -427,8 +436,15 @@ void facts_cut(struct facts *facts, size_t n)
 	while (facts->n > n)
 		free_place(&facts->place[--facts->n]);
 	free(facts->missing);
+	free(facts->wanted);
 	facts->missing = NULL;
+	facts->wanted = NULL;
 	facts->err = 0;
+}
+
+bool facts_is_next(const struct facts *facts)
+{
+	return facts->err == -ENOENT && !strcmp(facts->missing, facts->wanted);
 }
 
 void facts_free(struct facts *facts)

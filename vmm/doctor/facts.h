@@ -78,8 +78,9 @@ struct facts {
 	struct place *place;
 	size_t n;
 	int err; /* why the walk ended after place[n - 1]: 0, it is the end; -ENOENT, -EACCES, … */
-	char *missing;	/* the path that it could not go to, malloc'd; NULL if err is 0 */
-	bool last_name; /* that path's last name was the walk's last, too */
+	/* Malloc'd, NULL if err is 0: */
+	char *missing; /* the path that it could not go to */
+	char *wanted;  /* that, and what would have come after it: the same if it was to be the last */
 	struct room room;	  /* where the last place is */
 	struct quota quota;	  /* of the user, there */
 	struct mount_fact *mount;
@@ -114,6 +115,8 @@ int facts_below(struct facts *facts, const struct facts_source *source, int fd, 
 /* Forgets the places after the first n. */
 void facts_cut(struct facts *facts, size_t n);
 void facts_free(struct facts *facts);
+/* Whether only the path's last name is not there, so that it could be created. */
+bool facts_is_next(const struct facts *facts);
 
 /* The mount that a place is on; NULL: not known. */
 const struct mount_fact *facts_mount(const struct facts *facts, const struct place *place);

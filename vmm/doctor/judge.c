@@ -115,10 +115,7 @@ static void mend_access(const struct question *q, struct finding *finding, const
 			finding_command(finding, "%schmod g+%s %s", root, add, path);
 		else if (access->by == ACCESS_BY_OTHER && !(refusal->want & ACCESS_WRITE))
 			finding_command(finding, "%schmod o+%s %s", root, add, path);
-		else if (access->by == ACCESS_BY_OTHER && refusal->all)
-			finding_command(finding, "%schown -R %s %s", q->mender ? "sudo " : "", name,
-					path);
-		else if (access->by == ACCESS_BY_OTHER)
+		else if (access->by == ACCESS_BY_OTHER && place->acls == PLACE_NO)
 			finding_command(finding, "%schown %s %s", q->mender ? "sudo " : "", name,
 					path);
 	}
@@ -449,7 +446,7 @@ static void judge_missing(const struct question *q, struct findings *findings)
 {
 	const struct facts *facts = q->facts;
 	const struct place *last = &facts->place[facts->n - 1];
-	char *path = shell_word(facts->missing);
+	char *path = shell_word(facts->wanted);
 	struct finding *finding;
 
 	if (!path)
@@ -476,8 +473,7 @@ void judge(const struct question *q, struct findings *findings)
 {
 	const struct facts *facts = q->facts;
 	const struct place *last = &facts->place[facts->n - 1];
-	bool create = facts->err == -ENOENT && facts->last_name && !(q->wants & WANT_THERE) &&
-		      q->wants & WANT_WRITE;
+	bool create = facts_is_next(facts) && !(q->wants & WANT_THERE) && q->wants & WANT_WRITE;
 
 	for (size_t i = q->from; i + 1 < facts->n; i++)
 		judge_parent(q, findings, &facts->place[i]);

@@ -250,3 +250,14 @@ bool person_can(const struct person *person, unsigned int cap)
 {
 	return person->caps >> cap & 1;
 }
+
+bool person_privileged(const struct person *person)
+{
+	static const unsigned int needed[] = { CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
+					       CAP_FSETID, CAP_SETUID,	     CAP_SETGID };
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!person_can(person, needed[i]))
+			return false;
+	return person->uid == 0;
+}

@@ -45,5 +45,7 @@ void person_free(struct person *person);
 
 bool person_in_group(const struct person *person, uint32_t gid);
 bool person_can(const struct person *person, unsigned int cap);
+/* Whether it may give files to others and act as them, as p9_privileged() says of this process. */
+bool person_privileged(const struct person *person);
 
 #endif

@@ -216,6 +216,8 @@ static void print_finding(const struct pen *pen, const struct finding *finding)
 	const char *name = finding->err ? strerrorname_np(finding->err) : NULL;
 	char *line;
 
+	if (name && strstr(finding->what, name))
+		name = NULL;
 	if (asprintf(&line, "%s: %s%s%s%s", layer_name(finding->layer), finding->what,
 		     name ? " (" : "", name ? name : "", name ? ")" : "") < 0)
 		return;

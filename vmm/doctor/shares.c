@@ -2,7 +2,6 @@
 /* Shares of ninepin's, and paths. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,24 +11,12 @@
 
 /* ---- the model ---- */
 
-/* As share_privileged(), of any person. */
-static bool is_privileged(const struct person *person)
-{
-	static const unsigned int needed[] = { CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
-					       CAP_FSETID, CAP_SETUID,	     CAP_SETGID };
-
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!person_can(person, needed[i]))
-			return false;
-	return person->uid == 0;
-}
-
 /* The one that share_settle() would choose for the person. */
 static enum p9_model model_for(const struct share_options *share, const struct person *person)
 {
 	if (share->model_set)
 		return share->config.model;
-	if (is_privileged(person) && !share->config.uids.n && !share->config.gids.n)
+	if (person_privileged(person) && !share->config.uids.n && !share->config.gids.n)
 		return P9_MODEL_PASSTHROUGH;
 	return P9_MODEL_IDMAP;
 }
@@ -40,7 +27,7 @@ static void judge_model(struct findings *findings, const struct share_options *s
 	const char *name = person->name;
 	struct finding *finding;
 
-	if (model != P9_MODEL_PASSTHROUGH || is_privileged(person))
+	if (model != P9_MODEL_PASSTHROUGH || person_privileged(person))
 		return;
 	finding = findings_add(findings, "model-chown", LAYER_MODEL, EPERM, share->host,
 			       "security_model=passthrough gives files to any owner, which %s may "
@@ -138,46 +125,47 @@ static bool is_within(const char *path, const char *dir)
 	return !strncmp(path, dir, len) && (path[len] == '/' || !path[len]);
 }
 
-/* Where a path with the share's place in the guest before it is on the host; malloc'd, else NULL. */
-static char *from_guest(const struct share_options *share, const char *root, const char *path)
+/* Where a path that begins with a place in the guest is on the host; malloc'd, else NULL. */
+static char *from_guest(const char *root, const char *guest, const char *path)
 {
 	char *host;
 
-	if (!share->guest || !is_within(path, share->guest) ||
-	    asprintf(&host, "%s/%s", root, path + strlen(share->guest)) < 0)
+	if (!guest || !is_within(path, guest) ||
+	    asprintf(&host, "%s/%s", root, path + strlen(guest)) < 0)
 		return NULL;
 	return host;
 }
 
-static int gather_again(struct doctor *d, struct facts *facts, const char *path)
+static int gather_again(struct doctor *d, struct facts *facts, const char *path, uint32_t uid)
 {
 	facts_free(facts);
 	memset(facts, 0, sizeof(*facts));
-	return facts_gather(facts, &d->source, path, d->person.uid);
+	return facts_gather(facts, &d->source, path, uid);
 }
 
-/*
- * The facts of d->path in the share whose folder is at root: as a path on the host, as one in the guest,
- * or from the folder on. 1: it is there, or in a folder that is; 0: it is elsewhere; -ENOMEM.
- */
-static int gather_path(struct doctor *d, const struct share_options *share, const char *root,
-		       struct facts *facts)
+int doctor_walk(struct doctor *d, const char *root, const char *guest, const struct person *person,
+		struct facts *facts)
 {
-	char *guest = from_guest(share, root, d->path), *below;
-	int err = gather_again(d, facts, guest ? guest : d->path);
+	char *host = from_guest(root, guest, d->path), *below;
+	int err = gather_again(d, facts, host ? host : d->path, person->uid);
 
-	free(guest);
+	free(host);
 	if (err)
 		return err;
-	if (is_within(facts->missing ? facts->missing : facts->place[facts->n - 1].path, root))
+	if (is_within(facts->missing ? facts->missing : facts->place[facts->n - 1].path, root)) {
+		d->path_seen = true;
 		return 1;
+	}
 	if (*d->path == '/')
 		return 0;
 	if (asprintf(&below, "%s/%s", root, d->path) < 0)
 		return -ENOMEM;
-	err = gather_again(d, facts, below);
+	err = gather_again(d, facts, below, person->uid);
 	free(below);
-	return err ? err : !facts->err || facts->last_name || facts->err == -EACCES;
+	if (err || (facts->err && facts->err != -EACCES && !facts_is_next(facts)))
+		return err;
+	d->path_seen = true;
+	return 1;
 }
 
 /* What reading the options said, as findings that refuse nothing. */
@@ -215,11 +203,9 @@ int doctor_share(struct doctor *d, struct share_options *share, const struct not
 	subject_say(&subject->about, "share, model %s%s", subject->model, ro ? ", read-only" : "");
 	judge_model(&subject->findings, share, model, &d->person);
 	err = facts_gather(&facts, &d->source, share->host, d->person.uid);
-	if (!err && d->path && !facts.err) {
-		err = gather_path(d, share, facts.place[facts.n - 1].path, &path);
-		if (err > 0)
-			d->path_seen = true;
-	}
+	if (!err && d->path && !facts.err)
+		err = doctor_walk(d, facts.place[facts.n - 1].path, share->guest, &d->person,
+				  &path);
 	if (err >= 0) {
 		judge_facts(d, &facts, root_wants | (err > 0 ? WANT_READ : wants), subject);
 		if (err > 0)
