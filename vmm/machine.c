@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "devices/power.h"
+#include "vmm/doctor/explain.h"
 #include "vmm/server.h"
 
 /*
@@ -195,6 +196,10 @@ static int add_share(struct machine *m, const struct machine_share *config, stru
 	err = server_share(&slot->share, m->server, config->path, &config->config, why);
 	if (err)
 		return err;
+	if (config->explain)
+		err = explain_share(m->explain, slot->share, config->path, &config->config, why);
+	if (err)
+		return err;
 	err = p9_session_new(&slot->session, slot->share);
 	if (err)
 		return why_fail(why, err, "no memory left for sharing %s", config->path);
@@ -240,8 +245,11 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	m->devices_ready = true;
 
 	err = server_open(&m->server, config->executor, &m->note, why);
+	if (!err)
+		err = explain_new(&m->explain, server_say, NULL, why);
 	if (err)
 		return err;
+	p9_server_on_refusal(m->server, explain_refusal, m->explain);
 	err = add_shares(m, config, why);
 	if (err)
 		return err;
@@ -259,7 +267,7 @@ int machine_start(struct machine *m, const struct boot_entry *entry, struct why 
 
 	if (err)
 		return err;
-	err = p9_server_start(m->server);
+	err = p9_server_start(m->server) ?: explain_start(m->explain);
 	if (err)
 		return why_fail(why, err, "no threads for the 9P server: %s", strerror(-err));
 	return vm_start(&m->vm, why);
@@ -295,6 +303,7 @@ void machine_free(struct machine *m)
 	}
 	if (m->server)
 		p9_server_free(m->server);
+	explain_free(m->explain);
 	if (m->devices_ready) {
 		virtio_destroy(&m->console.vdev);
 		virtio_destroy(&m->rng.vdev);

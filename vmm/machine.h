@@ -18,6 +18,7 @@ struct machine_share {
 	const char *path; /* folder on the host */
 	const char *tag;
 	struct p9_share_config config;
+	bool explain; /* why it refuses something to the guest, on stderr */
 };
 
 struct machine_config {
@@ -51,6 +52,7 @@ struct machine {
 	struct virtio_rng rng;
 	struct virtio_console console;
 	struct p9_server *server;
+	struct explain *explain;
 	struct why note; /* for the user; "" if there is nothing to say */
 	struct machine_slot {
 		struct p9_share *share;

@@ -98,6 +98,7 @@ static int add_share(struct plan *plan, unsigned int i, struct why *why)
 		return err;
 	share->path = plan->folder[i];
 	share->config = opt->config;
+	share->explain = true;
 	share->tag = opt->tag ? opt->tag : keep(plan, "share%u", i);
 
 	if (opt->guest) {

@@ -16,6 +16,7 @@
 
 #include "ninep/stream.h"
 #include "vmm/commands.h"
+#include "vmm/doctor/explain.h"
 #include "vmm/loop.h"
 #include "vmm/options.h"
 #include "vmm/outcome.h"
@@ -45,6 +46,7 @@ struct serve {
 
 	struct loop *loop;
 	struct p9_server *server;
+	struct explain *explain;
 	struct p9_share *share;
 	int wake_fd; /* eventfd: one of the connections is ready */
 	int signal_fd;
@@ -390,9 +392,14 @@ static int start(struct serve *s, struct why *why)
 	if (!err)
 		err = server_share(&s->share, s->server, s->share_opt.host, &s->share_opt.config,
 				   why);
+	if (!err)
+		err = explain_new(&s->explain, server_say, NULL, why);
+	if (!err)
+		err = explain_share(s->explain, s->share, s->share_opt.host, &s->share_opt.config, why);
 	if (err)
 		return err;
-	err = p9_server_start(s->server);
+	p9_server_on_refusal(s->server, explain_refusal, s->explain);
+	err = p9_server_start(s->server) ?: explain_start(s->explain);
 	if (err)
 		return why_fail(why, err, "no threads for the 9P server: %s", strerror(-err));
 	err = open_socket(s, why);
@@ -410,6 +417,7 @@ static void tear_down(struct serve *s)
 	if (s->share)
 		p9_share_put(s->share);
 	p9_server_free(s->server);
+	explain_free(s->explain);
 	signals_end_reached();
 	loop_free(s->loop);
 	for (int *fd = (int[]){ s->wake_fd, s->signal_fd, s->listen_fd, -2 }; *fd != -2; fd++)

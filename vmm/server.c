@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static void say(void *arg, const char *sentence)
+void server_say(void *arg, const char *sentence)
 {
 	(void)arg;
-	fprintf(stderr, "ninepin: %s\n", sentence);
+	/* A terminal is raw while a guest uses it, and adds no return of its own. */
+	fprintf(stderr, "ninepin: %s%s\n", sentence, isatty(STDERR_FILENO) ? "\r" : "");
 }
 
 int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
@@ -27,7 +29,7 @@ int server_open(struct p9_server **server, enum p9_executor executor, struct why
 	if (err)
 		return why_fail(why, err, "the 9P server cannot start: %s%s", strerror(-err),
 				executor == P9_EXEC_RING ? " (try --io=sync)" : "");
-	p9_server_on_say(*server, say, NULL);
+	p9_server_on_say(*server, server_say, NULL);
 	return 0;
 }
 

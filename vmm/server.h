@@ -12,6 +12,8 @@
  */
 int server_open(struct p9_server **server, enum p9_executor executor, struct why *note,
 		struct why *why);
+/* What is to be known while it runs, a sentence without an end: to stderr. Any thread. */
+void server_say(void *arg, const char *sentence);
 /* p9_share_open() of a folder. */
 int server_share(struct p9_share **share, struct p9_server *server, const char *path,
 		 const struct p9_share_config *config, struct why *why);

@@ -201,8 +201,10 @@ static void judge_label(const struct question *q, struct findings *findings,
 	if (!*no_dir && !*no_file)
 		return;
 	finding = findings_add(findings, "selinux", LAYER_SELINUX, EACCES, place->path,
-			       "SELinux refuses %s (%s) on %s, labelled %s: %s%s%s%s%s", q->who,
-			       q->context, place->path, place->label, no_dir,
+			       "the policy %s %s (%s) on %s, labelled %s: %s%s%s%s%s",
+			       q->selinux->enforcing ? "refuses" :
+						       "would refuse, were it enforced,",
+			       q->who, q->context, place->path, place->label, no_dir,
 			       *no_dir ? " of folders" : "", *no_dir && *no_file ? ", " : "",
 			       no_file, *no_file ? " of files" : "");
 	if (!q->selinux->enforcing)
