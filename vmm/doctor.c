@@ -139,6 +139,8 @@ static int look(struct doctor *doctor, struct options *opt, struct why *why)
 {
 	int err = choose_person(doctor, opt, why);
 
+	doctor->path = opt->path;
+	doctor->one_share = opt->nshares == 1 && !opt->nforeign;
 	/* What ninepin lacks is no matter to QEMU. */
 	if (!err && (opt->nshares || !opt->nforeign))
 		err = host_check(&doctor->report, &doctor->source, &doctor->person);
@@ -169,7 +171,6 @@ int doctor_main(int argc, char **argv)
 		status = 0;
 		goto out;
 	}
-	doctor.path = opt.path;
 	if (!err)
 		err = look(&doctor, &opt, &why);
 	if (!err && opt.json)

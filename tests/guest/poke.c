@@ -10,18 +10,24 @@
  *   poke signals COMMAND…             runs COMMAND with every signal as it is by default (a shell
  *                                     starts background jobs with SIGINT ignored)
  *   poke as UID COMMAND…              runs COMMAND as that user and group, with no other groups
+ *   poke no-uring COMMAND…            runs COMMAND without io_uring, as containers do
  *
  * Exit status: 0; 1 with the error's name on stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int fail(const char *what)
@@ -103,6 +109,22 @@ static int as(const char *uid, char **command)
 	return fail("exec");
 }
 
+static int no_uring(char **command)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 4, .filter = filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		return fail("seccomp");
+	execvp(command[0], command);
+	return fail("exec");
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -119,6 +141,8 @@ int main(int argc, char **argv)
 		return open_and_sync(argv[2], O_RDONLY | O_DIRECTORY, 1);
 	if (!strcmp(verb, "signals"))
 		return with_signals(argv + 2);
+	if (!strcmp(verb, "no-uring"))
+		return no_uring(argv + 2);
 	if (!strcmp(verb, "as") && argc > 3)
 		return as(argv[2], argv + 3);
 	fprintf(stderr, "poke: see the head of tests/guest/poke.c\n");

@@ -128,17 +128,6 @@ TEST_F(explain, another_error)
 	EXPECT_NE(strstr(self->said, "(EDQUOT): nothing that can be read says why"), NULL);
 }
 
-TEST_F(explain, read_only_share)
-{
-	self->config.flags = P9_SHARE_RO;
-	start(self, _metadata);
-	refuse(self, P9_REFUSED_CREATE, -EROFS, "open/new");
-	refuse(self, P9_REFUSED_OPEN, -EROFS, "sub");
-	finish(self);
-	EXPECT_EQ(self->lines, 1);
-	EXPECT_NE(strstr(self->said, "read-only, as was asked for; mend: leave :ro out"), NULL);
-}
-
 TEST_F(explain, changing_the_owner_with_idmap)
 {
 	self->config.model = P9_MODEL_IDMAP;

@@ -16,6 +16,7 @@ struct doctor {
 	char *context;	  /* the person's, for SELinux; NULL: not known */
 	const char *path; /* that has to be reached; NULL: the shares themselves */
 	bool path_seen;	  /* it was in a share */
+	bool one_share;	  /* there is no other */
 	struct report report;
 };
 
@@ -29,8 +30,8 @@ int doctor_share(struct doctor *doctor, struct share_options *share, const struc
 int doctor_path(struct doctor *doctor);
 /*
  * Gathers facts of doctor->path in the share whose folder is at root and appears at guest (NULL: not
- * known): as a path on the host, as one in the guest, or from the folder on. 1: it is in the share;
- * 0: it is not; -ENOMEM.
+ * known): as a path on the host, as one in the guest, or from the folder on. 1: it is in the share, or
+ * nowhere; 0: it is elsewhere; -ENOMEM.
  */
 int doctor_walk(struct doctor *doctor, const char *root, const char *guest,
 		const struct person *person, struct facts *facts);

@@ -117,19 +117,13 @@ void explain_refusal(void *arg, const struct p9_refusal *refusal)
 
 /* ---- looking into it ---- */
 
-/* Causes that no place has: the share itself, and its model. */
-static void judge_share(const struct item *item, struct findings *findings)
+/* What no place tells: the share's model. */
+static void judge_model(const struct item *item, struct findings *findings)
 {
 	const struct shared *shared = item->shared;
 	enum p9_model model = shared->config.model;
 	struct finding *finding;
 
-	if (item->err == -EROFS && shared->config.flags & P9_SHARE_RO) {
-		finding = findings_add(findings, "read-only-share", LAYER_SHARE, EROFS, shared->path,
-				       "the share is read-only, as was asked for");
-		finding_advice(finding, "leave :ro out");
-		return;
-	}
 	if (item->err != -EPERM || findings->n)
 		return;
 	if (item->what == P9_REFUSED_CHOWN) {
@@ -178,7 +172,7 @@ static int find(struct explain *e, const struct item *item, struct findings *fin
 	}
 	if (!err)
 		judge(&q, findings);
-	judge_share(item, findings);
+	judge_model(item, findings);
 	facts_cut(&shared->facts, shared->depth);
 	person_free(&person);
 	return err;

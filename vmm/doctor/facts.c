@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/dqblk_xfs.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <stdio.h>
@@ -157,15 +158,23 @@ static void read_room(struct facts *facts, int fd)
 	};
 }
 
+/* quotactl_fd(2), Linux 5.14, of users' quotas. (QCMD() shifts a bit into an int's sign.) */
+static int quota_call(int fd, uint32_t command, uint32_t uid, void *arg)
+{
+	return (int)syscall(SYS_quotactl_fd, fd, command << SUBCMDSHIFT | USRQUOTA, uid, arg);
+}
+
 static void read_quota(struct facts *facts, int fd, uint32_t uid)
 {
 	struct quota *quota = &facts->quota;
+	struct fs_quota_stat state = { 0 };
 	struct dqblk dq = { 0 };
 	uint64_t now = (uint64_t)time(NULL);
 
 	memset(quota, 0, sizeof(*quota));
-	/* Of another user, it takes privilege to know. (QCMD() shifts a bit into an int's sign.) */
-	if (syscall(SYS_quotactl_fd, fd, (uint32_t)Q_GETQUOTA << SUBCMDSHIFT | USRQUOTA, uid, &dq))
+	/* Limits may be there, and not be enforced. Of another user, they take privilege to know. */
+	if (quota_call(fd, Q_XGETQSTAT, 0, &state) || !(state.qs_flags & FS_QUOTA_UDQ_ENFD) ||
+	    quota_call(fd, Q_GETQUOTA, uid, &dq))
 		return;
 	*quota = (struct quota){
 		.known = true,

@@ -434,9 +434,9 @@ static void judge_last(const struct question *q, struct findings *findings, cons
 		struct finding *finding =
 			findings_add(findings, "no-xattrs", LAYER_FILE_SYSTEM, EOPNOTSUPP,
 				     place->path,
-				     "%s is on a file system%s%s without user.* attributes, in "
-				     "which the mapped model keeps owners",
-				     place->path, mount ? ", " : "", mount ? mount->type : "");
+				     "%s is on %s, which has no user.* attributes: the mapped model "
+				     "keeps owners in them",
+				     place->path, mount ? mount->type : "a file system");
 
 		finding_advice(finding, "another model, or a folder on ext4, xfs or btrfs");
 	}

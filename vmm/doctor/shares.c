@@ -136,36 +136,45 @@ static char *from_guest(const char *root, const char *guest, const char *path)
 	return host;
 }
 
-static int gather_again(struct doctor *d, struct facts *facts, const char *path, uint32_t uid)
+/* 1: it is there, or could be; 0: it is not; -ENOMEM. */
+static int try_walk(struct doctor *d, const char *path, const struct person *person,
+		    struct facts *facts)
 {
+	int err;
+
 	facts_free(facts);
 	memset(facts, 0, sizeof(*facts));
-	return facts_gather(facts, &d->source, path, uid);
+	err = facts_gather(facts, &d->source, path, person->uid);
+	return err ? err : !facts->err || facts->err == -EACCES || facts_is_next(facts);
+}
+
+static bool leads_into(const struct facts *facts, const char *root)
+{
+	return is_within(facts->err ? facts->missing : facts->place[facts->n - 1].path, root);
 }
 
 int doctor_walk(struct doctor *d, const char *root, const char *guest, const struct person *person,
 		struct facts *facts)
 {
-	char *host = from_guest(root, guest, d->path), *below;
-	int err = gather_again(d, facts, host ? host : d->path, person->uid);
+	char *host = from_guest(root, guest, d->path), *below = NULL;
+	int is = try_walk(d, host ? host : d->path, person, facts), in;
+	bool elsewhere = is > 0 && !leads_into(facts, root);
 
 	free(host);
-	if (err)
-		return err;
-	if (is_within(facts->missing ? facts->missing : facts->place[facts->n - 1].path, root)) {
-		d->path_seen = true;
-		return 1;
+	if (is < 0)
+		return is;
+	in = leads_into(facts, root);
+	if (!in && *d->path != '/') {
+		if (asprintf(&below, "%s/%s", root, d->path) < 0)
+			return -ENOMEM;
+		in = try_walk(d, below, person, facts);
+		free(below);
+		if (!in)
+			in = d->one_share && !elsewhere;
 	}
-	if (*d->path == '/')
-		return 0;
-	if (asprintf(&below, "%s/%s", root, d->path) < 0)
-		return -ENOMEM;
-	err = gather_again(d, facts, below, person->uid);
-	free(below);
-	if (err || (facts->err && facts->err != -EACCES && !facts_is_next(facts)))
-		return err;
-	d->path_seen = true;
-	return 1;
+	if (in > 0)
+		d->path_seen = true;
+	return in;
 }
 
 /* What reading the options said, as findings that refuse nothing. */
