@@ -13,8 +13,7 @@
 #include "vmm/options.h"
 #include "vmm/outcome.h"
 
-#define SELINUX_ROOT "/sys/fs/selinux"
-#define QEMU_CONF    "/etc/libvirt/qemu.conf"
+#define QEMU_CONF "/etc/libvirt/qemu.conf"
 
 struct options {
 	struct share_options share[MAX_SHARES];
@@ -165,6 +164,7 @@ int doctor_main(int argc, char **argv)
 
 	facts_source_open(&doctor.source);
 	selinux_open(&doctor.selinux, SELINUX_ROOT);
+	apparmor_open(&doctor.apparmor, APPARMOR_ROOT, APPARMOR_CURRENT);
 	err = parse(&opt, argc, argv, &why);
 	if (!err && opt.help) {
 		fputs(usage_text, stdout);
@@ -192,6 +192,7 @@ out:
 	person_free(&doctor.person);
 	free(doctor.context);
 	selinux_close(&doctor.selinux);
+	apparmor_close(&doctor.apparmor);
 	facts_source_close(&doctor.source);
 	return status;
 }

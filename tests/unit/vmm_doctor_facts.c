@@ -2,6 +2,7 @@
 /* What the doctor gathers: walks through folders that are there, users, mounts. */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,6 +326,48 @@ TEST(names_cannot_command_a_terminal)
 		EXPECT_STREQ(clean, texts[i][1]);
 		free(clean);
 	}
+}
+
+TEST(json)
+{
+	struct report report = { 0 };
+	struct subject *subject = report_add(&report, "share", "/a\xff\"b");
+	const struct person alice = { .name = "alice", .uid = 1000, .gid = 100 };
+	struct finding *finding;
+	json_t *object;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	ASSERT_NE(subject, NULL);
+	subject_person(subject, &alice);
+	subject->model = "idmap";
+	finding = findings_add(&subject->findings, "search", LAYER_MODE, EACCES, "/a", "what \"it\" is");
+	finding_command(finding, "chmod %s", "x");
+	finding_advice(finding, "think");
+	finding_note(findings_add(&subject->findings, "note", LAYER_SHARE, 0, "/a", "note"));
+	ASSERT_NE(report_add(&report, "kvm", "/dev/kvm"), NULL);
+	ASSERT_EQ(report_print_json(&report, f), 0);
+	fclose(f);
+	object = json_loads(text, 0, NULL);
+	ASSERT_NE(object, NULL);
+	EXPECT_EQ(json_integer_value(json_object_get(object, "refusing")), 1);
+	object = json_object_get(object, "subjects");
+	EXPECT_EQ(json_array_size(object), 2);
+	object = json_array_get(object, 0);
+	EXPECT_STREQ(json_string_value(json_object_get(object, "name")), "/a?\"b");
+	EXPECT_TRUE(json_is_true(json_object_get(object, "refuses")));
+	EXPECT_EQ(json_integer_value(json_object_get(json_object_get(object, "as"), "uid")), 1000);
+	object = json_object_get(object, "findings");
+	EXPECT_EQ(json_array_size(object), 2);
+	EXPECT_TRUE(json_is_null(json_object_get(json_array_get(object, 1), "errno")));
+	object = json_array_get(object, 0);
+	EXPECT_STREQ(json_string_value(json_object_get(object, "errno")), "EACCES");
+	object = json_object_get(object, "mend");
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(object, 0), "command")), "chmod x");
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(object, 1), "advice")), "think");
+	free(text);
+	report_free(&report);
 }
 
 TEST(shell_words)

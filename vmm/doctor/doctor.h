@@ -14,6 +14,7 @@ struct doctor {
 	struct person person; /* as whom */
 	struct selinux selinux;
 	char *context;	  /* the person's, for SELinux; NULL: not known */
+	struct apparmor apparmor; /* this process's */
 	const char *path; /* that has to be reached; NULL: the shares themselves */
 	bool path_seen;	  /* it was in a share */
 	bool one_share;	  /* there is no other */

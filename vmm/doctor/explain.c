@@ -12,8 +12,6 @@
 #include "vmm/doctor/report.h"
 #include "vmm/share.h"
 
-#define SELINUX_ROOT "/sys/fs/selinux"
-
 /* A guest can be refused things faster than anybody looks into them; what is more is dropped. */
 #define QUEUE 16
 /* Refusals alike come in heaps: the last of each slot are remembered, and not looked into again. */
@@ -44,6 +42,7 @@ struct explain {
 	struct facts_source source;
 	struct selinux selinux;
 	char *context;
+	struct apparmor apparmor;
 	struct person self;
 	struct shared shared[EXPLAIN_SHARES];
 	unsigned int nshared;
@@ -79,10 +78,11 @@ static uint64_t likeness(const struct p9_refusal *refusal)
 	const char *slash = strrchr(path, '/');
 	bool by_name = refusal->what == P9_REFUSED_CREATE || refusal->what == P9_REFUSED_MKNOD;
 	size_t len = !by_name ? strlen(path) : slash ? (size_t)(slash - path) : 0;
+	uintptr_t share = (uintptr_t)refusal->share;
 	uint64_t hash = 0xcbf29ce484222325ull;
 
 	hash = hash_more(hash, &refusal->what, sizeof(refusal->what));
-	hash = hash_more(hash, &refusal->share, sizeof(refusal->share));
+	hash = hash_more(hash, &share, sizeof(share));
 	hash = hash_more(hash, &refusal->err, sizeof(refusal->err));
 	hash = hash_more(hash, &refusal->uid, sizeof(refusal->uid));
 	hash = hash_more(hash, path, len);
@@ -152,6 +152,7 @@ static int find(struct explain *e, const struct item *item, struct findings *fin
 		.wants = WANT_READ | WANT_WRITE,
 		.selinux = &e->selinux,
 		.context = e->context,
+		.apparmor = &e->apparmor,
 		.mender = e->self.uid,
 	};
 	struct person person = { 0 };
@@ -285,6 +286,7 @@ int explain_new(struct explain **explain, void (*fn)(void *arg, const char *sent
 	facts_source_open(&e->source);
 	selinux_open(&e->selinux, SELINUX_ROOT);
 	e->context = selinux_own_context();
+	apparmor_open(&e->apparmor, APPARMOR_ROOT, APPARMOR_CURRENT);
 	return person_self(&e->self, &e->source.people, why);
 }
 
@@ -338,6 +340,7 @@ void explain_free(struct explain *e)
 	for (unsigned int i = 0; i < e->nsaid; i++)
 		free(e->said[i]);
 	selinux_close(&e->selinux);
+	apparmor_close(&e->apparmor);
 	facts_source_close(&e->source);
 	person_free(&e->self);
 	free(e->context);

@@ -418,13 +418,13 @@ int facts_below(struct facts *facts, const struct facts_source *source, int fd, 
 	struct walk walk = { .facts = facts, .source = source };
 	struct place *root = &facts->place[facts->n - 1];
 	struct place again = { .path = root->path };
-	int err = read_place(&again, source, fd);
+	int bad = read_place(&again, source, fd), err;
 
 	root->path = NULL;
 	free_place(root);
 	*root = again;
 	mounts_free(facts->mount, facts->nmounts);
-	err = read_mounts(facts, source) ?: err;
+	err = read_mounts(facts, source) ?: bad;
 	if (err)
 		return err;
 	walk.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);

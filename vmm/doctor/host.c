@@ -50,7 +50,7 @@ static void kvm_refused(struct findings *findings, const struct place *place,
 
 static void judge_kvm(struct subject *subject, const struct facts *facts, const struct person *person)
 {
-	const struct place *place = facts->n ? &facts->place[facts->n - 1] : NULL;
+	const struct place *place = &facts->place[facts->n - 1];
 	struct finding *finding;
 	struct why why;
 

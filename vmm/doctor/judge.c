@@ -212,6 +212,38 @@ static void judge_label(const struct question *q, struct findings *findings,
 	mend_label(q, finding, place);
 }
 
+/* ---- AppArmor ---- */
+
+/* It goes by paths: a folder's ends with a slash, and what is created is asked for by a name in it. */
+static void judge_profile(const struct question *q, struct findings *findings,
+			  const struct place *place)
+{
+	bool dir = S_ISDIR(place->mode), root = !strcmp(place->path, "/");
+	uint32_t read, write = 0;
+	struct finding *finding;
+	char *path, *inside = NULL;
+
+	if (!q->apparmor || asprintf(&path, "%s%s", place->path, dir && !root ? "/" : "") < 0)
+		return;
+	read = q->wants & WANT_READ ? apparmor_refuses(q->apparmor, path, APPARMOR_READ) : 0;
+	if (q->wants & WANT_WRITE && !dir)
+		write = apparmor_refuses(q->apparmor, path, APPARMOR_WRITE);
+	else if (q->wants & WANT_WRITE && asprintf(&inside, "%snew", path) >= 0)
+		write = apparmor_refuses(q->apparmor, inside, APPARMOR_WRITE | APPARMOR_CREATE);
+	if (read || write) {
+		finding = findings_add(findings, "apparmor", LAYER_APPARMOR, EACCES, place->path,
+				       "the profile %s refuses %s%s%s %s", q->apparmor->label,
+				       read ? "to read" : "", read && write ? " and " : "",
+				       !write ? "" : dir ? "to create in" : "to write", path);
+		finding_advice(finding,
+			       "add '%s%s r%s,' to the profile in /etc/apparmor.d, and load it: "
+			       "apparmor_parser -r FILE",
+			       path, dir ? "{,**}" : "", q->wants & WANT_WRITE ? "wlk" : "");
+	}
+	free(inside);
+	free(path);
+}
+
 /* ---- the places on the way ---- */
 
 static void judge_parent(const struct question *q, struct findings *findings,
@@ -426,6 +458,7 @@ static void judge_last(const struct question *q, struct findings *findings, cons
 		judge_folder(q, findings, place);
 	else
 		judge_file(q, findings, place);
+	judge_profile(q, findings, place);
 	/* A device is written to, and not its file system. */
 	if (q->wants & WANT_WRITE && !S_ISCHR(place->mode) && !S_ISBLK(place->mode))
 		judge_change(q, findings, place);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* From facts to findings. Nothing of the host is looked at here but by question->selinux->ask(). */
+/* From facts to findings. Nothing of the host is looked at here, but by asking security modules. */
 #ifndef VMM_DOCTOR_JUDGE_H
 #define VMM_DOCTOR_JUDGE_H
 
+#include "vmm/doctor/apparmor.h"
 #include "vmm/doctor/facts.h"
 #include "vmm/doctor/findings.h"
 #include "vmm/doctor/person.h"
@@ -22,6 +23,7 @@ struct question {
 	unsigned int wants;
 	const struct selinux *selinux; /* NULL: no matter */
 	const char *context;	       /* the person's, for SELinux; NULL: not known */
+	const struct apparmor *apparmor; /* NULL: no matter to that person */
 	uint32_t mender; /* uid of whoever reads the findings: others' files take sudo to mend */
 };
 

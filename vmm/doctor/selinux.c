@@ -29,7 +29,7 @@ static int read_text(int dir, const char *path, char *text, size_t size)
 		return -errno;
 	n = read(fd, text, size - 1);
 	close(fd);
-	if (n < 0)
+	if (n <= 0)
 		return -EIO;
 	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
@@ -92,7 +92,7 @@ static void read_class(struct selinux *selinux, enum selinux_class class)
 
 void selinux_open(struct selinux *selinux, const char *root)
 {
-	char text[32];
+	char text[32] = "";
 
 	memset(selinux, 0, sizeof(*selinux));
 	selinux->ask = ask_kernel;

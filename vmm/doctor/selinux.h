@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SELINUX_ROOT "/sys/fs/selinux"
+
 enum selinux_class {
 	SELINUX_DIR,
 	SELINUX_FILE,
@@ -34,7 +36,7 @@ struct selinux {
 	int (*ask)(const struct selinux *selinux, const char *question, char *answer, size_t size);
 };
 
-/* Of a selinuxfs mounted at root (/sys/fs/selinux). Not active if it is not there. */
+/* Of a selinuxfs mounted at root. Not active if it is not there. */
 void selinux_open(struct selinux *selinux, const char *root);
 void selinux_close(struct selinux *selinux);
 

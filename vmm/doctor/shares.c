@@ -107,6 +107,7 @@ static void judge_facts(const struct doctor *d, const struct facts *facts, unsig
 		.wants = wants,
 		.selinux = &d->selinux,
 		.context = d->context,
+		.apparmor = &d->apparmor,
 		.mender = geteuid(),
 	};
 
@@ -241,6 +242,7 @@ int doctor_path(struct doctor *d)
 		.wants = WANT_READ | WANT_WRITE,
 		.selinux = &d->selinux,
 		.context = d->context,
+		.apparmor = &d->apparmor,
 		.mender = geteuid(),
 	};
 	int err;
