@@ -189,8 +189,9 @@ TEST_F(judge, folder_of_a_group_of_hers)
 	strcpy(self->place[2].group, "staff");
 	judge(&self->q, &self->found);
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
-	EXPECT_STREQ(f->what, "alice may not create in /srv/data: it is drwxr-xrwx root:staff, and its "
-			      "group gets no more");
+	EXPECT_STREQ(f->what,
+		     "alice may not create in /srv/data: it is drwxr-xrwx root:staff, and its "
+		     "group gets no more");
 	EXPECT_STREQ(mend(f, 1), "chmod g+wx /srv/data");
 }
 
@@ -275,8 +276,9 @@ TEST_F(judge, acl_with_too_narrow_a_mask)
 	judge(&self->q, &self->found);
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
 	EXPECT_EQ(f->layer, LAYER_ACL);
-	EXPECT_STREQ(f->what, "alice may not create in /srv/data: its ACL gives rwx, but the ACL's mask "
-			      "only r-x");
+	EXPECT_STREQ(f->what,
+		     "alice may not create in /srv/data: its ACL gives rwx, but the ACL's mask "
+		     "only r-x");
 	EXPECT_STREQ(mend(f, 0), "setfacl -m m::rwx /srv/data");
 }
 
@@ -304,7 +306,8 @@ TEST_F(judge, acl_with_too_little_for_her)
 	judge(&self->q, &self->found);
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
 	EXPECT_EQ(f->layer, LAYER_ACL);
-	EXPECT_STREQ(f->what, "alice may not create in /srv/data: its ACL gives user alice only r-x");
+	EXPECT_STREQ(f->what,
+		     "alice may not create in /srv/data: its ACL gives user alice only r-x");
 	EXPECT_STREQ(mend(f, 0), "setfacl -R -m u:alice:rwX,d:u:alice:rwX /srv/data");
 }
 
@@ -325,8 +328,8 @@ TEST_F(judge, acl_of_a_group)
 TEST_F(judge, acl_for_others)
 {
 	self->place[2].mode = S_IFDIR | 0775;
-	self->place[2].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_USER, 7, 4 }, { ACL_GROUP_OBJ, 7, 0 },
-				 { ACL_MASK, 7, 0 }, { ACL_OTHER, 5, 0 });
+	self->place[2].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_USER, 7, 4 },
+				 { ACL_GROUP_OBJ, 7, 0 }, { ACL_MASK, 7, 0 }, { ACL_OTHER, 5, 0 });
 	judge(&self->q, &self->found);
 	EXPECT_NE(only(&self->found, "write"), NULL);
 	EXPECT_EQ(self->found.finding[0].layer, LAYER_MODE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the doctor makes of AppArmor: answers that a kernel gave, recorded. Linux 6.1 with this profile:
+// What the doctor makes of AppArmor: answers that a kernel gave, recorded. Linux 6.1, this profile:
 //
 //   profile ninepin-narrow {
 //     capability,

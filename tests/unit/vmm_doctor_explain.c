@@ -157,7 +157,9 @@ TEST_F(explain, a_path_that_is_not_known)
 	EXPECT_EQ(strncmp(self->said, "opening a file in ", 18), 0);
 }
 
-/* After the folder has another name, or whoever serves it may not look at it by its name any more. */
+/*
+ * After the folder has another name, or whoever serves it may not look at it by its name any more.
+ */
 TEST_F(explain, by_descriptor)
 {
 	start(self, _metadata);

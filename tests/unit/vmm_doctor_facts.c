@@ -342,7 +342,8 @@ TEST(json)
 	ASSERT_NE(subject, NULL);
 	subject_person(subject, &alice);
 	subject->model = "idmap";
-	finding = findings_add(&subject->findings, "search", LAYER_MODE, EACCES, "/a", "what \"it\" is");
+	finding = findings_add(&subject->findings, "search", LAYER_MODE, EACCES, "/a",
+			       "what \"it\" is");
 	finding_command(finding, "chmod %s", "x");
 	finding_advice(finding, "think");
 	finding_note(findings_add(&subject->findings, "note", LAYER_SHARE, 0, "/a", "note"));
@@ -364,8 +365,10 @@ TEST(json)
 	object = json_array_get(object, 0);
 	EXPECT_STREQ(json_string_value(json_object_get(object, "errno")), "EACCES");
 	object = json_object_get(object, "mend");
-	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(object, 0), "command")), "chmod x");
-	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(object, 1), "advice")), "think");
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(object, 0), "command")),
+		     "chmod x");
+	EXPECT_STREQ(json_string_value(json_object_get(json_array_get(object, 1), "advice")),
+		     "think");
 	free(text);
 	report_free(&report);
 }

@@ -96,8 +96,9 @@ TEST_F(qemu, passthrough)
 		"libvirt-qemu");
 	ASSERT_EQ(self->found.n, 1);
 	ASSERT_NE((f = found(&self->found, "model-chown")), NULL);
-	EXPECT_STREQ(f->what, "line 3: accessmode='passthrough': QEMU as libvirt-qemu may not chown, so "
-			      "creates fail with EPERM");
+	EXPECT_STREQ(f->what,
+		     "line 3: accessmode='passthrough': QEMU as libvirt-qemu may not chown, so "
+		     "creates fail with EPERM");
 	EXPECT_STREQ(f->place, "g.xml:3:1");
 	EXPECT_EQ(f->layer, LAYER_MODEL);
 	EXPECT_EQ(f->err, EPERM);
@@ -108,14 +109,16 @@ TEST_F(qemu, passthrough)
 
 TEST_F(qemu, passthrough_by_default)
 {
-	LIBVIRT("<filesystem type='mount'><source dir='/a'/><target dir='a'/></filesystem>", "qemu");
+	LIBVIRT("<filesystem type='mount'><source dir='/a'/><target dir='a'/></filesystem>",
+		"qemu");
 	ASSERT_NE(found(&self->found, "model-chown"), NULL);
 	EXPECT_NE(strstr(self->found.finding[0].what, "without accessmode="), NULL);
 }
 
 TEST_F(qemu, passthrough_as_root)
 {
-	LIBVIRT("<filesystem type='mount'><source dir='/a'/><target dir='a'/></filesystem>", "root");
+	LIBVIRT("<filesystem type='mount'><source dir='/a'/><target dir='a'/></filesystem>",
+		"root");
 	EXPECT_EQ(self->found.n, 0);
 }
 
@@ -138,7 +141,8 @@ TEST_F(qemu, read_only)
 {
 	const struct finding *f;
 
-	LIBVIRT("<filesystem type='mount' accessmode='mapped'>\n<source dir='/a'/>\n<target dir='a'/>\n"
+	LIBVIRT("<filesystem type='mount' accessmode='mapped'>\n<source dir='/a'/>\n<target "
+		"dir='a'/>\n"
 		"<readonly/> <!-- Remove this for write access -->\n</filesystem>",
 		"qemu");
 	ASSERT_NE((f = found(&self->found, "read-only-share")), NULL);
@@ -190,8 +194,9 @@ TEST_F(qemu, virtfs)
 
 	VIRTFS("local,path=/a,mount_tag=a,security_model=passthrough,readonly=on", "qemu");
 	ASSERT_NE((f = found(&self->found, "model-chown")), NULL);
-	EXPECT_STREQ(f->what, "security_model=passthrough: QEMU as qemu may not chown, so creates fail "
-			      "with EPERM");
+	EXPECT_STREQ(f->what,
+		     "security_model=passthrough: QEMU as qemu may not chown, so creates fail "
+		     "with EPERM");
 	EXPECT_EQ(strncmp(f->mend[0].text, "use security_model=mapped-xattr", 31), 0);
 	EXPECT_NE(found(&self->found, "read-only-share"), NULL);
 }
@@ -210,12 +215,14 @@ TEST_F(qemu, virtfs_with_an_unknown_model)
 
 TEST_F(qemu, long_tag)
 {
-	VIRTFS("local,path=/a,mount_tag=a234567890123456789012345678901,security_model=none", "qemu");
+	VIRTFS("local,path=/a,mount_tag=a234567890123456789012345678901,security_model=none",
+	       "qemu");
 	EXPECT_EQ(self->found.n, 0);
 	foreign_free(&self->foreign);
 	memset(&self->foreign, 0, sizeof(self->foreign));
 	person_free(&self->person);
-	VIRTFS("local,path=/a,mount_tag=a2345678901234567890123456789012,security_model=none", "qemu");
+	VIRTFS("local,path=/a,mount_tag=a2345678901234567890123456789012,security_model=none",
+	       "qemu");
 	EXPECT_NE(found(&self->found, "long-tag"), NULL);
 }
 
@@ -223,7 +230,8 @@ TEST_F(qemu, long_tag)
 
 TEST_F(qemu, runs_as_its_configuration_says)
 {
-	put("qemu.conf", "# user = \"root\"\n#group = \"root\"\n  user = \"qemu\"\ngroup=\"kvm\"\n");
+	put("qemu.conf",
+	    "# user = \"root\"\n#group = \"root\"\n  user = \"qemu\"\ngroup=\"kvm\"\n");
 	ASSERT_EQ(qemu_person(&self->person, &self->people, "qemu.conf", &self->why), 0);
 	EXPECT_EQ(self->person.uid, 107);
 	EXPECT_EQ(self->person.gid, 108);

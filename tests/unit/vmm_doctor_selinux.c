@@ -171,11 +171,13 @@ TEST_F(selinux, svirt_may_not_write_virt_content_t)
 	EXPECT_EQ(f[0].err, EACCES);
 	EXPECT_TRUE(f[0].refuses);
 	EXPECT_STREQ(f[0].place, "/srv/data");
-	EXPECT_NE(strstr(f[0].what, ": write add_name remove_name of folders, create write of files"),
-		  NULL);
+	EXPECT_NE(
+		strstr(f[0].what, ": write add_name remove_name of folders, create write of files"),
+		NULL);
 	EXPECT_STREQ(f[0].mend[0].text, "chcon -R -t svirt_image_t /srv/data");
-	EXPECT_STREQ(f[0].mend[1].text, "semanage fcontext -a -t svirt_image_t '/srv/data(/.*)?' && "
-					"restorecon -RF /srv/data");
+	EXPECT_STREQ(f[0].mend[1].text,
+		     "semanage fcontext -a -t svirt_image_t '/srv/data(/.*)?' && "
+		     "restorecon -RF /srv/data");
 }
 
 TEST_F(selinux, svirt_may_read_virt_content_t)

@@ -40,7 +40,10 @@ static struct access by_bits(enum access_by by, uint32_t id, unsigned int perm, 
 	};
 }
 
-/* The user's own entry; else of the groups' the first that is enough, or the first at all; else others. */
+/*
+ * The user's own entry; else of the groups' the first that is enough, or the first at all; else
+ * others.
+ */
 static struct access by_acl(const struct place *place, const struct person *person,
 			    unsigned int want)
 {
@@ -108,7 +111,8 @@ static bool overrides(const struct place *place, const struct person *person, un
 	       person_can(person, CAP_DAC_OVERRIDE);
 }
 
-struct access access_check(const struct place *place, const struct person *person, unsigned int want)
+struct access access_check(const struct place *place, const struct person *person,
+			   unsigned int want)
 {
 	struct access access = by_mode_and_acl(place, person, want);
 

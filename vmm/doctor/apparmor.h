@@ -22,7 +22,10 @@
 struct apparmor {
 	int dir;     /* apparmorfs; -1: not active, or not to be asked */
 	char *label; /* the profile that is enforced, malloc'd; NULL: none */
-	/* Sends a question of len bytes and gets the answer: 0 or a negative errno. Tests have their own. */
+	/*
+	 * Sends a question of len bytes and gets the answer: 0 or a negative errno. Tests have
+	 * their own.
+	 */
 	int (*ask)(const struct apparmor *apparmor, const char *question, size_t len, char *answer,
 		   size_t size);
 };
@@ -30,7 +33,10 @@ struct apparmor {
 /* root: where apparmorfs is; current: a file with "PROFILE (mode)". */
 void apparmor_open(struct apparmor *apparmor, const char *root, const char *current);
 void apparmor_close(struct apparmor *apparmor);
-/* Which of these permissions (APPARMOR_*) it refuses on a path; what cannot be asked is not refused. */
+/*
+ * Which of these permissions (APPARMOR_*) it refuses on a path; what cannot be asked is not
+ * refused.
+ */
 uint32_t apparmor_refuses(const struct apparmor *apparmor, const char *path, uint32_t perms);
 
 #endif

@@ -22,17 +22,17 @@ struct doctor {
 };
 
 /*
- * A share of ninepin's, to be started by the person. notes are what reading its options said. -EINVAL
- * with a sentence: the options contradict each other. -ENOMEM.
+ * A share of ninepin's, to be started by the person. notes are what reading its options said.
+ * -EINVAL with a sentence: the options contradict each other. -ENOMEM.
  */
 int doctor_share(struct doctor *doctor, struct share_options *share, const struct notes *notes,
 		 struct why *why);
 /* The path alone. -ENOMEM. */
 int doctor_path(struct doctor *doctor);
 /*
- * Gathers facts of doctor->path in the share whose folder is at root and appears at guest (NULL: not
- * known): as a path on the host, as one in the guest, or from the folder on. 1: it is in the share, or
- * nowhere; 0: it is elsewhere; -ENOMEM.
+ * Gathers facts of doctor->path in the share whose folder is at root and appears at guest (NULL:
+ * not known): as a path on the host, as one in the guest, or from the folder on. 1: it is in the
+ * share, or nowhere; 0: it is elsewhere; -ENOMEM.
  */
 int doctor_walk(struct doctor *doctor, const char *root, const char *guest,
 		const struct person *person, struct facts *facts);

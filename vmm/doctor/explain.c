@@ -71,7 +71,9 @@ static uint64_t hash_more(uint64_t hash, const void *bytes, size_t len)
 	return hash;
 }
 
-/* The same for refusals that have the same cause in all likelihood: names in one folder are alike. */
+/*
+ * The same for refusals that have the same cause in all likelihood: names in one folder are alike.
+ */
 static uint64_t likeness(const struct p9_refusal *refusal)
 {
 	const char *path = refusal->path ? refusal->path : "";
@@ -127,10 +129,11 @@ static void judge_model(const struct item *item, struct findings *findings)
 	if (item->err != -EPERM || findings->n)
 		return;
 	if (item->what == P9_REFUSED_CHOWN) {
-		finding = findings_add(findings, "model-chown", LAYER_MODEL, EPERM, shared->path,
-				       model == P9_MODEL_IDMAP ?
-					       "that owner is nobody on the host in its model, idmap" :
-					       "giving files away takes root's privileges");
+		finding = findings_add(
+			findings, "model-chown", LAYER_MODEL, EPERM, shared->path,
+			model == P9_MODEL_IDMAP
+				? "that owner is nobody on the host in its model, idmap"
+				: "giving files away takes root's privileges");
 		if (model == P9_MODEL_IDMAP && !geteuid())
 			finding_advice(finding, "uidmap= and gidmap= for that owner, too");
 		finding_advice(finding,
@@ -207,9 +210,9 @@ static void say(struct explain *e, const struct item *item, const char *why, con
 	const char *path = item->path ? item->path : "a file";
 	char *line, *clean = NULL;
 
-	if (asprintf(&line, "%s %s%s%s was refused to the guest (%s): %s%s%s", doing[item->what], path,
-		     *path ? " in " : "", item->shared->path, strerrorname_np(-item->err), why,
-		     mend ? "; mend: " : "", mend ? mend : "") >= 0) {
+	if (asprintf(&line, "%s %s%s%s was refused to the guest (%s): %s%s%s", doing[item->what],
+		     path, *path ? " in " : "", item->shared->path, strerrorname_np(-item->err),
+		     why, mend ? "; mend: " : "", mend ? mend : "") >= 0) {
 		clean = clean_text(line);
 		free(line);
 	}

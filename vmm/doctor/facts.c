@@ -172,7 +172,9 @@ static void read_quota(struct facts *facts, int fd, uint32_t uid)
 	uint64_t now = (uint64_t)time(NULL);
 
 	memset(quota, 0, sizeof(*quota));
-	/* Limits may be there, and not be enforced. Of another user, they take privilege to know. */
+	/*
+	 * Limits may be there, and not be enforced. Of another user, they take privilege to know.
+	 */
 	if (quota_call(fd, Q_XGETQSTAT, 0, &state) || !(state.qs_flags & FS_QUOTA_UDQ_ENFD) ||
 	    quota_call(fd, Q_GETQUOTA, uid, &dq))
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host says about the places on the way to a file: gathered here, judged in judge.h. Nothing
- * is changed, and no file's contents are read.
+ * What the host says about the places on the way to a file: gathered here, judged in judge.h.
+ * Nothing is changed, and no file's contents are read.
  */
 #ifndef VMM_DOCTOR_FACTS_H
 #define VMM_DOCTOR_FACTS_H
@@ -73,14 +73,17 @@ struct room {
 	uint64_t files, files_free;	/* inodes in all (0: it makes them as needed), and free */
 };
 
-/* The places from / to a path: folders that have to be passed, and at last the file or folder itself. */
+/*
+ * The places from / to a path: folders that have to be passed, and at last the file or folder
+ * itself.
+ */
 struct facts {
 	struct place *place;
 	size_t n;
 	int err; /* why the walk ended after place[n - 1]: 0, it is the end; -ENOENT, -EACCES, … */
 	/* Malloc'd, NULL if err is 0: */
 	char *missing; /* the path that it could not go to */
-	char *wanted;  /* that, and what would have come after it: the same if it was to be the last */
+	char *wanted;  /* that, and what would have come after it: if nothing, the same */
 	struct room room;	  /* where the last place is */
 	struct quota quota;	  /* of the user, there */
 	struct mount_fact *mount;
@@ -100,15 +103,16 @@ void facts_source_open(struct facts_source *source);
 void facts_source_close(struct facts_source *source);
 
 /*
- * Walks to path, which may have symlinks (those are followed, and the folders on their way are among the
- * places) and may be relative. Quotas are those of uid. 0, also if the walk ended early; -ENOMEM.
- * facts must be zeroed; facts_free() is right after either.
+ * Walks to path, which may have symlinks (those are followed, and the folders on their way are
+ * among the places) and may be relative. Quotas are those of uid. 0, also if the walk ended early;
+ * -ENOMEM. facts must be zeroed; facts_free() is right after either.
  */
 int facts_gather(struct facts *facts, const struct facts_source *source, const char *path,
 		 uint32_t uid);
 /*
- * Looks again at the last place, which fd (O_PATH is enough) refers to, and walks on from there, along
- * names that are no symlinks. What was gathered above it stays as it is. -ENOMEM, or as stat(2).
+ * Looks again at the last place, which fd (O_PATH is enough) refers to, and walks on from there,
+ * along names that are no symlinks. What was gathered above it stays as it is. -ENOMEM, or as
+ * stat(2).
  */
 int facts_below(struct facts *facts, const struct facts_source *source, int fd, const char *path,
 		uint32_t uid);

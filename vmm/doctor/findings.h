@@ -53,8 +53,8 @@ struct findings {
 };
 
 /*
- * Adds one and returns it, for its mends; NULL if there is no memory, or if one of that kind about that
- * place is there already.
+ * Adds one and returns it, for its mends; NULL if there is no memory, or if one of that kind about
+ * that place is there already.
  */
 struct finding *findings_add(struct findings *findings, const char *kind, enum layer layer, int err,
 			     const char *place, const char *fmt, ...)

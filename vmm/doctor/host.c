@@ -36,10 +36,10 @@ static void kvm_missing(struct findings *findings)
 static void kvm_refused(struct findings *findings, const struct place *place,
 			const struct person *person)
 {
-	struct finding *finding = findings_add(findings, "kvm-permission", LAYER_KVM, EACCES, KVM,
-					       "%s may not open " KVM ", which is %s:%s's with mode %o",
-					       person->name, place->owner, place->group,
-					       place->mode & 07777);
+	struct finding *finding =
+		findings_add(findings, "kvm-permission", LAYER_KVM, EACCES, KVM,
+			     "%s may not open " KVM ", which is %s:%s's with mode %o", person->name,
+			     place->owner, place->group, place->mode & 07777);
 
 	if ((place->mode & 060) == 060)
 		finding_command(finding, "%susermod -aG %s %s    # then log in again", sudo(),
@@ -48,7 +48,8 @@ static void kvm_refused(struct findings *findings, const struct place *place,
 			person->name);
 }
 
-static void judge_kvm(struct subject *subject, const struct facts *facts, const struct person *person)
+static void judge_kvm(struct subject *subject, const struct facts *facts,
+		      const struct person *person)
 {
 	const struct place *place = &facts->place[facts->n - 1];
 	struct finding *finding;
@@ -64,8 +65,9 @@ static void judge_kvm(struct subject *subject, const struct facts *facts, const 
 				       "this machine's KVM is a software one (no vmx or svm in "
 				       "/proc/cpuinfo), which boots no stock kernel");
 		finding_advice(finding, "`make run` falls back to an emulated host");
-		finding_advice(finding, "a machine with virtualization, or nesting switched on in its "
-					"own host");
+		finding_advice(finding,
+			       "a machine with virtualization, or nesting switched on in its "
+			       "own host");
 	} else if (person->self && vm_check(&why)) {
 		findings_add(&subject->findings, "kvm-unusable", LAYER_KVM, 0, KVM, "%s", why.text);
 	} else {
@@ -117,9 +119,10 @@ static int check_uring(struct report *report)
 		subject_say(&subject->good, "allowed");
 		return 0;
 	}
-	finding = findings_add(&subject->findings, "io_uring", LAYER_IO_URING, -err, "io_uring",
-			       "it is refused here: ninepin reaches host files by system calls only, "
-			       "which is slower where they wait");
+	finding =
+		findings_add(&subject->findings, "io_uring", LAYER_IO_URING, -err, "io_uring",
+			     "it is refused here: ninepin reaches host files by system calls only, "
+			     "which is slower where they wait");
 	finding_note(finding);
 	if (err == -EPERM && disabled)
 		finding_command(finding, "%ssysctl kernel.io_uring_disabled=0", sudo());
@@ -137,7 +140,8 @@ static int check_uring(struct report *report)
 
 static void judge_modules(struct subject *subject, const struct kernel_choice *choice)
 {
-	static const char *const needed[] = { "virtio_mmio", "virtio_console", "9p", "9pnet_virtio" };
+	static const char *const needed[] = { "virtio_mmio", "virtio_console", "9p",
+					      "9pnet_virtio" };
 	struct module_list list;
 	struct finding *finding;
 	struct why why;
@@ -176,8 +180,8 @@ static int check_kernel(struct report *report)
 	else
 		judge_modules(subject, &choice);
 	if (!err && choice.note.text[0]) {
-		finding = findings_add(&subject->findings, "kernel-passed-over", LAYER_KERNEL, EACCES,
-				       "kernel", "%s", choice.note.text);
+		finding = findings_add(&subject->findings, "kernel-passed-over", LAYER_KERNEL,
+				       EACCES, "kernel", "%s", choice.note.text);
 		finding_note(finding);
 		subject_say(&subject->about, "%s", choice.path);
 	}
@@ -185,7 +189,8 @@ static int check_kernel(struct report *report)
 	return 0;
 }
 
-int host_check(struct report *report, const struct facts_source *source, const struct person *person)
+int host_check(struct report *report, const struct facts_source *source,
+	       const struct person *person)
 {
 	int err = check_kvm(report, source, person);
 

@@ -7,6 +7,7 @@
 #include "vmm/doctor/report.h"
 
 /* Adds a subject for each. -ENOMEM. */
-int host_check(struct report *report, const struct facts_source *source, const struct person *person);
+int host_check(struct report *report, const struct facts_source *source,
+	       const struct person *person);
 
 #endif

@@ -11,7 +11,9 @@
 
 #include "vmm/doctor/access.h"
 
-/* Less than this is none: a file's first block, and what a file system keeps for itself beside it. */
+/*
+ * Less than this is none: a file's first block, and what a file system keeps for itself beside it.
+ */
 #define LEAST_ROOM 4096u
 
 /* ---- how things are said ---- */
@@ -83,8 +85,9 @@ struct refusal {
 };
 
 /* The least first: the one user by an ACL, then the class of the mode that decided. */
-static void mend_access(const struct question *q, struct finding *finding, const struct place *place,
-			const struct access *access, const struct refusal *refusal)
+static void mend_access(const struct question *q, struct finding *finding,
+			const struct place *place, const struct access *access,
+			const struct refusal *refusal)
 {
 	char perm[4], add[4] = "", *path = shell_word(place->path);
 	const char *root = sudo(q, place);
@@ -107,8 +110,8 @@ static void mend_access(const struct question *q, struct finding *finding, const
 		finding_command(finding, "%ssetfacl -m m::%s %s", root, perm, path);
 	} else {
 		if (place->acls != PLACE_NO && refusal->all)
-			finding_command(finding, "%ssetfacl -R -m u:%s:rwX,d:u:%s:rwX %s", root, name,
-					name, path);
+			finding_command(finding, "%ssetfacl -R -m u:%s:rwX,d:u:%s:rwX %s", root,
+					name, name, path);
 		else if (place->acls != PLACE_NO)
 			finding_command(finding, "%ssetfacl -m u:%s:%s %s", root, name, add, path);
 		if (access->by == ACCESS_BY_GROUP)
@@ -214,7 +217,9 @@ static void judge_label(const struct question *q, struct findings *findings,
 
 /* ---- AppArmor ---- */
 
-/* It goes by paths: a folder's ends with a slash, and what is created is asked for by a name in it. */
+/*
+ * It goes by paths: a folder's ends with a slash, and what is created is asked for by a name in it.
+ */
 static void judge_profile(const struct question *q, struct findings *findings,
 			  const struct place *place)
 {
@@ -308,10 +313,11 @@ static void judge_flags(const struct question *q, struct findings *findings,
 				       dir ? "create, rename or delete in it" : "change it");
 		finding_command(finding, "%schattr -i %s", root, path);
 	} else if (path && place->append_only) {
-		finding = findings_add(findings, "append-only", LAYER_FLAGS, EPERM, place->path,
-				       "%s has the append-only flag: %s", place->path,
-				       dir ? "files in it can be created, but not renamed or deleted"
-					   : "it can only be appended to");
+		finding =
+			findings_add(findings, "append-only", LAYER_FLAGS, EPERM, place->path,
+				     "%s has the append-only flag: %s", place->path,
+				     dir ? "files in it can be created, but not renamed or deleted"
+					 : "it can only be appended to");
 		/* What fails is not the creating itself; but editors rename, and rm deletes. */
 		finding_command(finding, "%schattr -a %s", root, path);
 	}
@@ -346,8 +352,8 @@ static void judge_room(const struct question *q, struct findings *findings,
 				       at, room->files);
 		finding_command(finding, "du -x --inodes -d 2 %s | sort -n | tail", point);
 		if (tmpfs)
-			finding_command(finding, "%smount -o remount,nr_inodes=%" PRIu64 " %s", root,
-					room->files * 2, point);
+			finding_command(finding, "%smount -o remount,nr_inodes=%" PRIu64 " %s",
+					root, room->files * 2, point);
 	}
 	free(point);
 }
@@ -384,7 +390,8 @@ static void judge_quota(const struct question *q, struct findings *findings,
 				       kib(quota->space_hard ? quota->space_hard :
 							       quota->space_soft));
 		finding_command(finding,
-				"%ssetquota -u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+				"%ssetquota -u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+				" %s",
 				root, name, kib(quota->space_soft * 2), kib(quota->space_hard * 2),
 				quota->files_soft, quota->files_hard, point);
 	}
@@ -395,7 +402,8 @@ static void judge_quota(const struct question *q, struct findings *findings,
 				       name, at, quota->files,
 				       quota->files_hard ? quota->files_hard : quota->files_soft);
 		finding_command(finding,
-				"%ssetquota -u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+				"%ssetquota -u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+				" %s",
 				root, name, kib(quota->space_soft), kib(quota->space_hard),
 				quota->files_soft * 2, quota->files_hard * 2, point);
 	}
@@ -439,7 +447,8 @@ static void judge_folder(const struct question *q, struct findings *findings,
 		judge_label(q, findings, place, "search read", NULL);
 }
 
-static void judge_file(const struct question *q, struct findings *findings, const struct place *place)
+static void judge_file(const struct question *q, struct findings *findings,
+		       const struct place *place)
 {
 	static const struct refusal read = { "read", "read", ACCESS_READ, false };
 	static const struct refusal write = { "write", "write", ACCESS_WRITE, false };
@@ -452,7 +461,8 @@ static void judge_file(const struct question *q, struct findings *findings, cons
 		    q->wants & WANT_WRITE ? "read write open" : "read open");
 }
 
-static void judge_last(const struct question *q, struct findings *findings, const struct place *place)
+static void judge_last(const struct question *q, struct findings *findings,
+		       const struct place *place)
 {
 	if (S_ISDIR(place->mode))
 		judge_folder(q, findings, place);
@@ -464,12 +474,11 @@ static void judge_last(const struct question *q, struct findings *findings, cons
 		judge_change(q, findings, place);
 	if (q->wants & WANT_XATTRS && place->user_xattrs == PLACE_NO) {
 		const struct mount_fact *mount = facts_mount(q->facts, place);
-		struct finding *finding =
-			findings_add(findings, "no-xattrs", LAYER_FILE_SYSTEM, EOPNOTSUPP,
-				     place->path,
-				     "%s is on %s, which has no user.* attributes: the mapped model "
-				     "keeps owners in them",
-				     place->path, mount ? mount->type : "a file system");
+		struct finding *finding = findings_add(
+			findings, "no-xattrs", LAYER_FILE_SYSTEM, EOPNOTSUPP, place->path,
+			"%s is on %s, which has no user.* attributes: the mapped model "
+			"keeps owners in them",
+			place->path, mount ? mount->type : "a file system");
 
 		finding_advice(finding, "another model, or a folder on ext4, xfs or btrfs");
 	}
@@ -491,7 +500,9 @@ static void judge_missing(const struct question *q, struct findings *findings)
 				       "%s is not there", facts->missing);
 		finding_command(finding, "%smkdir -p %s", sudo(q, last), path);
 	} else if (facts->err == -EACCES && !findings_refusing(findings)) {
-		/* Another may see more than whoever asks; and there are layers that no mode shows. */
+		/*
+		 * Another may see more than whoever asks; and there are layers that no mode shows.
+		 */
 		finding = findings_add(findings, "unseen", LAYER_PATH, EACCES, facts->missing,
 				       "%s cannot be looked at by whoever asks", facts->missing);
 		finding_advice(finding, "ask again as root");

@@ -196,9 +196,10 @@ static int find_ids(const struct people *people, char *text, uint32_t *uid, uint
 	if (!pw && is_number(text, uid))
 		pw = find_user(people, NULL, *uid);
 	else if (!pw)
-		return why_fail(why, -EINVAL,
-				"--as: there is no user '%s' in /etc/passwd: give another name, or a uid",
-				text);
+		return why_fail(
+			why, -EINVAL,
+			"--as: there is no user '%s' in /etc/passwd: give another name, or a uid",
+			text);
 	if (pw)
 		*uid = pw->pw_uid;
 	/* Of a number that nobody has, a group of the same number is the best guess. */
@@ -209,9 +210,10 @@ static int find_ids(const struct people *people, char *text, uint32_t *uid, uint
 	if (gr)
 		*gid = gr->gr_gid;
 	else if (!is_number(colon, gid))
-		return why_fail(why, -EINVAL,
-				"--as: there is no group '%s' in /etc/group: give another name, or a gid",
-				colon);
+		return why_fail(
+			why, -EINVAL,
+			"--as: there is no group '%s' in /etc/group: give another name, or a gid",
+			colon);
 	return 0;
 }
 

@@ -10,8 +10,8 @@
 #include "boot/why.h"
 
 /*
- * The host's users and groups, as its two files had them when they were read. No name service is asked:
- * the program is linked statically.
+ * The host's users and groups, as its two files had them when they were read. No name service is
+ * asked: the program is linked statically.
  */
 struct people {
 	char *passwd, *group; /* their contents; NULL: not there */
@@ -35,7 +35,9 @@ void people_group_name(const struct people *people, uint32_t gid, char *buf, siz
 
 /* Whoever runs this. -ENOMEM with a sentence. person_free() is right after each of these three. */
 int person_self(struct person *person, const struct people *people, struct why *why);
-/* USER or USER:GROUP, names or numbers. Root has every capability, others none. -EINVAL, -ENOMEM. */
+/*
+ * USER or USER:GROUP, names or numbers. Root has every capability, others none. -EINVAL, -ENOMEM.
+ */
 int person_find(struct person *person, const struct people *people, const char *text,
 		struct why *why);
 /* By numbers; the groups are those that /etc/group gives the user. */

@@ -65,8 +65,9 @@ int qemu_person(struct person *person, const struct people *people, const char *
 	if (text) {
 		err = person_find(person, people, text, why);
 		if (err == -EINVAL)
-			why_fail(why, err, "%s says that QEMU runs as %s, and there is no such user or "
-					   "group: give another with --as",
+			why_fail(why, err,
+				 "%s says that QEMU runs as %s, and there is no such user or "
+				 "group: give another with --as",
 				 conf, text);
 		goto out;
 	}
@@ -143,8 +144,9 @@ static void judge_passthrough(const struct reading *r)
 	finding_advice(finding, "use %s: owners and modes are kept in attributes", MAPPED(r));
 	finding_advice(finding, "use %s: that a chown was refused is not told", SQUASH(r));
 	if (r->libvirt)
-		finding_advice(finding, "user = \"root\" in /etc/libvirt/qemu.conf: QEMU may then do "
-					"anything");
+		finding_advice(finding,
+			       "user = \"root\" in /etc/libvirt/qemu.conf: QEMU may then do "
+			       "anything");
 }
 
 static void judge_model(const struct reading *r)
@@ -166,10 +168,11 @@ static void judge_model(const struct reading *r)
 	}
 	if (model && strncmp(model, "mapped", 6) != 0 &&
 	    (r->share->fmode.text || r->share->dmode.text)) {
-		finding = find(r, "modes", EINVAL,
-			       r->share->fmode.text ? &r->share->fmode : &r->share->dmode,
-			       "fmode and dmode are for the mapped models: with others, QEMU does not "
-			       "start");
+		finding = find(
+			r, "modes", EINVAL,
+			r->share->fmode.text ? &r->share->fmode : &r->share->dmode,
+			"fmode and dmode are for the mapped models: with others, QEMU does not "
+			"start");
 		finding_advice(finding, "leave them out");
 		finding_advice(finding, "use %s", MAPPED(r));
 	}
@@ -192,12 +195,13 @@ static void judge_tag(const struct reading *r)
 	word = shell_word(tag->text);
 	if (word && *tag->text == '/') {
 		finding = find(r, "tag-place", 0, tag,
-			       "%s'%s' is a tag, not a place: nothing is mounted by it", r->libvirt ?
-			       "<target dir> " : "mount_tag ", tag->text);
+			       "%s'%s' is a tag, not a place: nothing is mounted by it",
+			       r->libvirt ? "<target dir> " : "mount_tag ", tag->text);
 		finding_note(finding);
-		finding_command(finding,
-				"mount -t 9p -o trans=virtio,version=9p2000.L %s /mnt    # in the guest",
-				word);
+		finding_command(
+			finding,
+			"mount -t 9p -o trans=virtio,version=9p2000.L %s /mnt    # in the guest",
+			word);
 	}
 	free(word);
 }
@@ -241,8 +245,9 @@ static bool is_virtiofs(const struct foreign_share *share)
 	return share->driver.text && !strcmp(share->driver.text, "virtiofs");
 }
 
-static int judge_folder(struct doctor *d, const struct foreign *f, const struct foreign_share *share,
-			const struct person *person, struct subject *subject)
+static int judge_folder(struct doctor *d, const struct foreign *f,
+			const struct foreign_share *share, const struct person *person,
+			struct subject *subject)
 {
 	const struct foreign_command *mount = foreign_mount(f, share);
 	const char *model = foreign_model(f, share);

@@ -7,8 +7,8 @@
 #include "vmm/foreign/foreign.h"
 
 /*
- * As whom QEMU runs: as libvirt's qemu.conf at conf says, else libvirt-qemu or qemu if there are such
- * users, else whoever runs this. -EINVAL, -ENOMEM. person_free() is right after either.
+ * As whom QEMU runs: as libvirt's qemu.conf at conf says, else libvirt-qemu or qemu if there are
+ * such users, else whoever runs this. -EINVAL, -ENOMEM. person_free() is right after either.
  */
 int qemu_person(struct person *person, const struct people *people, const char *conf,
 		struct why *why);

@@ -12,7 +12,8 @@
 
 struct subject *report_add(struct report *report, const char *kind, const char *fmt, ...)
 {
-	struct subject **grown = realloc(report->subject, (report->n + 1) * sizeof(struct subject *));
+	struct subject **grown =
+		realloc(report->subject, (report->n + 1) * sizeof(struct subject *));
 	struct subject *subject;
 	va_list ap;
 	int n;
@@ -184,7 +185,10 @@ static size_t columns(const char *text, size_t len)
 	return n;
 }
 
-/* Words, broken between them; `at` columns are used already, and each further line begins at `indent`. */
+/*
+ * Words, broken between them; `at` columns are used already, and each further line begins at
+ * `indent`.
+ */
 static void print_words(const struct pen *pen, const char *text, size_t at, size_t indent)
 {
 	char *clean = clean_text(text);
@@ -294,13 +298,14 @@ static json_t *json_finding(const struct finding *finding)
 	json_t *mends = json_array();
 
 	for (size_t i = 0; i < finding->nmends; i++)
-		json_array_append_new(mends, json_pack("{s:o}",
-						       finding->mend[i].command ? "command" : "advice",
-						       json_text(finding->mend[i].text)));
+		json_array_append_new(
+			mends, json_pack("{s:o}", finding->mend[i].command ? "command" : "advice",
+					 json_text(finding->mend[i].text)));
 	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "kind", finding->kind, "layer",
 			 layer_name(finding->layer), "refuses", finding->refuses, "errno",
 			 json_text(finding->err ? strerrorname_np(finding->err) : NULL), "place",
-			 json_text(finding->place), "what", json_text(finding->what), "mend", mends);
+			 json_text(finding->place), "what", json_text(finding->what), "mend",
+			 mends);
 }
 
 static json_t *json_subject(const struct subject *subject)
@@ -334,8 +339,8 @@ int report_print_json(const struct report *report, FILE *to)
 
 	for (size_t i = 0; i < report->n; i++)
 		json_array_append_new(subjects, json_subject(report->subject[i]));
-	object = json_pack("{s:I, s:o}", "refusing", (json_int_t)report_refusing(report), "subjects",
-			   subjects);
+	object = json_pack("{s:I, s:o}", "refusing", (json_int_t)report_refusing(report),
+			   "subjects", subjects);
 	err = !object || json_dumpf(object, to, JSON_INDENT(2)) ? -ENOMEM : 0;
 	fputc('\n', to);
 	json_decref(object);

@@ -36,7 +36,8 @@ static int read_text(int dir, const char *path, char *text, size_t size)
 	return 0;
 }
 
-static int ask_kernel(const struct selinux *selinux, const char *question, char *answer, size_t size)
+static int ask_kernel(const struct selinux *selinux, const char *question, char *answer,
+		      size_t size)
 {
 	int fd = openat(selinux->dir, "access", O_RDWR | O_CLOEXEC);
 	ssize_t n = -1;
@@ -76,7 +77,8 @@ static void read_class(struct selinux *selinux, enum selinux_class class)
 		size_t n = selinux->class[class].nperms;
 		unsigned long number;
 
-		if (entry->d_name[0] == '.' || read_text(dirfd(dir), entry->d_name, text, sizeof(text)))
+		if (entry->d_name[0] == '.' ||
+		    read_text(dirfd(dir), entry->d_name, text, sizeof(text)))
 			continue;
 		number = strtoul(text, NULL, 10);
 		if (number < 1 || number > 32)
@@ -159,7 +161,8 @@ char *selinux_own_context(void)
 	char text[512];
 
 	/* With another module in charge it is that one's, which has no colons. */
-	if (read_text(AT_FDCWD, "/proc/self/attr/current", text, sizeof(text)) || !strchr(text, ':'))
+	if (read_text(AT_FDCWD, "/proc/self/attr/current", text, sizeof(text)) ||
+	    !strchr(text, ':'))
 		return NULL;
 	return strdup(text);
 }

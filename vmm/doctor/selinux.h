@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What SELinux would say: asked of the kernel, through selinuxfs, which knows the loaded policy. See
- * security/selinux/selinuxfs.c for the format: a question is "SUBJECT OBJECT CLASS", its answer
+ * What SELinux would say: asked of the kernel, through selinuxfs, which knows the loaded policy.
+ * See security/selinux/selinuxfs.c for the format: a question is "SUBJECT OBJECT CLASS", its answer
  * begins with the permissions granted, in hex.
  */
 #ifndef VMM_DOCTOR_SELINUX_H
@@ -42,8 +42,8 @@ void selinux_close(struct selinux *selinux);
 
 /*
  * Whether the policy refuses a process of that context one of these permissions (words with spaces
- * between, as in the policy) on a file of that label. Then refused has those of them that it refuses.
- * What cannot be asked is not refused.
+ * between, as in the policy) on a file of that label. Then refused has those of them that it
+ * refuses. What cannot be asked is not refused.
  */
 bool selinux_refuses(const struct selinux *selinux, const char *context, const char *label,
 		     enum selinux_class class, const char *perms, char *refused, size_t size);
@@ -51,8 +51,8 @@ bool selinux_refuses(const struct selinux *selinux, const char *context, const c
 /* The context of this process; malloc'd, NULL if there is none. */
 char *selinux_own_context(void);
 /*
- * The context in which libvirt runs QEMU: from the policy's files below etc (/etc/selinux); malloc'd,
- * NULL without memory.
+ * The context in which libvirt runs QEMU: from the policy's files below etc (/etc/selinux);
+ * malloc'd, NULL without memory.
  */
 char *selinux_qemu_context(const char *etc);
 

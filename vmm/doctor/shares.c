@@ -73,7 +73,9 @@ static void judge_by_doing(const struct facts *facts, struct subject *subject)
 
 	if (!dir && !S_ISREG(last->mode))
 		return;
-	/* Opening a file to write may have consequences of its own; the kernel can also be asked. */
+	/*
+	 * Opening a file to write may have consequences of its own; the kernel can also be asked.
+	 */
 	if (dir)
 		err = try_create(last->path);
 	else
@@ -88,8 +90,9 @@ static void judge_by_doing(const struct facts *facts, struct subject *subject)
 			       "%s %s fails (%s), and nothing that can be read says why",
 			       dir ? "creating a file in" : "writing", last->path, strerror(-err));
 	if (mount)
-		finding_advice(finding, "see what %s, of type %s, has rules for beyond modes: the "
-					"server of a network file system, FUSE's user, the kernel itself",
+		finding_advice(finding,
+			       "see what %s, of type %s, has rules for beyond modes: the "
+			       "server of a network file system, FUSE's user, the kernel itself",
 			       mount->point, mount->type);
 	finding_command(finding, "%sdmesg | tail -n 20    # a security module logs what it refuses",
 			geteuid() ? "sudo " : "");
