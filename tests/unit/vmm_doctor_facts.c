@@ -212,7 +212,7 @@ FIXTURE_SETUP(people)
 	ASSERT_EQ(chdir(self->dir), 0);
 	f = fopen("passwd", "w");
 	fputs("root:x:0:0:root:/root:/bin/sh\nalice:x:1000:100::/home/alice:/bin/sh\n"
-	      "1234:x:77:77::/:/bin/sh\n",
+	      "1234:x:77:77::/:/bin/sh\nali:x:1000:3::/:/bin/sh\n",
 	      f);
 	fclose(f);
 	f = fopen("group", "w");
@@ -264,6 +264,15 @@ TEST_F(people, a_name_of_digits_is_a_name)
 {
 	ASSERT_EQ(person_find(&self->person, &self->people, "1234", &self->why), 0);
 	EXPECT_EQ(self->person.uid, 77);
+}
+
+TEST_F(people, two_with_one_uid)
+{
+	ASSERT_EQ(person_find(&self->person, &self->people, "ali", &self->why), 0);
+	EXPECT_STREQ(self->person.name, "ali");
+	EXPECT_EQ(self->person.uid, 1000);
+	EXPECT_TRUE(person_in_group(&self->person, 3));
+	EXPECT_FALSE(person_in_group(&self->person, 50));
 }
 
 TEST_F(people, root_has_capabilities)

@@ -139,17 +139,20 @@ static int set_name(struct person *person, const struct people *people)
 	return person->name ? 0 : -ENOMEM;
 }
 
+/* A person whose ids are known, and the name if it is not NULL. */
+static int fill_in(struct person *person, const struct people *people, struct why *why)
+{
+	person->caps = person->uid ? 0 : (2ull << CAP_LAST_CAP) - 1;
+	if ((!person->name && set_name(person, people)) || add_groups(person, people))
+		return no_memory(why);
+	return 0;
+}
+
 int person_by_id(struct person *person, const struct people *people, uint32_t uid, uint32_t gid,
 		 struct why *why)
 {
-	*person = (struct person){
-		.uid = uid,
-		.gid = gid,
-		.caps = uid ? 0 : (2ull << CAP_LAST_CAP) - 1,
-	};
-	if (set_name(person, people) || add_groups(person, people))
-		return no_memory(why);
-	return 0;
+	*person = (struct person){ .uid = uid, .gid = gid };
+	return fill_in(person, people, why);
 }
 
 int person_self(struct person *person, const struct people *people, struct why *why)
@@ -182,9 +185,8 @@ static bool is_number(const char *text, uint32_t *n)
 	return isdigit((unsigned char)*text) && !*end && value < UINT32_MAX;
 }
 
-/* The ids of USER[:GROUP]; text is changed. */
-static int find_ids(const struct people *people, char *text, uint32_t *uid, uint32_t *gid,
-		    struct why *why)
+/* The ids of USER[:GROUP], and the name, for several may have one uid; text is changed. */
+static int find_ids(struct person *person, const struct people *people, char *text, struct why *why)
 {
 	char *colon = strchr(text, ':');
 	const struct passwd *pw;
@@ -193,27 +195,31 @@ static int find_ids(const struct people *people, char *text, uint32_t *uid, uint
 	if (colon)
 		*colon++ = '\0';
 	pw = find_user(people, text, 0);
-	if (!pw && is_number(text, uid))
-		pw = find_user(people, NULL, *uid);
+	if (!pw && is_number(text, &person->uid))
+		pw = find_user(people, NULL, person->uid);
 	else if (!pw)
-		return why_fail(
-			why, -EINVAL,
-			"--as: there is no user '%s' in /etc/passwd: give another name, or a uid",
-			text);
-	if (pw)
-		*uid = pw->pw_uid;
+		return why_fail(why, -EINVAL,
+				"--as: there is no user '%s' in /etc/passwd: give another name, or "
+				"a uid",
+				text);
+	if (pw) {
+		person->uid = pw->pw_uid;
+		person->name = strdup(pw->pw_name);
+		if (!person->name)
+			return no_memory(why);
+	}
 	/* Of a number that nobody has, a group of the same number is the best guess. */
-	*gid = pw ? pw->pw_gid : *uid;
+	person->gid = pw ? pw->pw_gid : person->uid;
 	if (!colon)
 		return 0;
 	gr = find_group(people, colon, 0);
 	if (gr)
-		*gid = gr->gr_gid;
-	else if (!is_number(colon, gid))
-		return why_fail(
-			why, -EINVAL,
-			"--as: there is no group '%s' in /etc/group: give another name, or a gid",
-			colon);
+		person->gid = gr->gr_gid;
+	else if (!is_number(colon, &person->gid))
+		return why_fail(why, -EINVAL,
+				"--as: there is no group '%s' in /etc/group: give another name, or "
+				"a gid",
+				colon);
 	return 0;
 }
 
@@ -221,15 +227,14 @@ int person_find(struct person *person, const struct people *people, const char *
 		struct why *why)
 {
 	char *copy = strdup(text);
-	uint32_t uid = 0, gid = 0;
 	int err;
 
 	memset(person, 0, sizeof(*person));
 	if (!copy)
 		return no_memory(why);
-	err = find_ids(people, copy, &uid, &gid, why);
+	err = find_ids(person, people, copy, why);
 	free(copy);
-	return err ? err : person_by_id(person, people, uid, gid, why);
+	return err ? err : fill_in(person, people, why);
 }
 
 void person_free(struct person *person)

@@ -222,8 +222,9 @@ static void print_finding(const struct pen *pen, const struct finding *finding)
 
 	if (name && strstr(finding->what, name))
 		name = NULL;
-	if (asprintf(&line, "%s: %s%s%s%s", layer_name(finding->layer), finding->what,
-		     name ? " (" : "", name ? name : "", name ? ")" : "") < 0)
+	if (asprintf(&line, "%s%s: %s%s%s%s", finding->refuses ? "" : "note, ",
+		     layer_name(finding->layer), finding->what, name ? " (" : "", name ? name : "",
+		     name ? ")" : "") < 0)
 		return;
 	fprintf(pen->to, "%*s", INDENT, "");
 	print_words(pen, line, INDENT, INDENT + 2);

@@ -81,7 +81,7 @@ static void judge_by_doing(const struct facts *facts, struct subject *subject)
 	else
 		err = faccessat(AT_FDCWD, last->path, W_OK, AT_EACCESS) ? -errno : 0;
 	if (!err && !subject->findings.n)
-		subject_say(&subject->good, "%s, as %s: %s", subject->about, subject->user,
+		subject_say(&subject->good, "%s: %s", subject->about,
 			    dir ? "a file was created and removed there"
 				: "the kernel would let it be written");
 	if (!err || findings_refusing(&subject->findings))
@@ -213,7 +213,8 @@ int doctor_share(struct doctor *d, struct share_options *share, const struct not
 	subject->model = share_model_name(model);
 	subject->ro = ro;
 	subject_person(subject, &d->person);
-	subject_say(&subject->about, "share, model %s%s", subject->model, ro ? ", read-only" : "");
+	subject_say(&subject->about, "share, model %s%s, as %s", subject->model,
+		    ro ? ", read-only" : "", d->person.name);
 	judge_model(&subject->findings, share, model, &d->person);
 	err = facts_gather(&facts, &d->source, share->host, d->person.uid);
 	if (!err && d->path && !facts.err)
@@ -225,8 +226,7 @@ int doctor_share(struct doctor *d, struct share_options *share, const struct not
 			judge_facts(d, &path, wants, subject);
 		add_notes(&subject->findings, share->host, notes);
 		if (!subject->good)
-			subject_say(&subject->good, "%s, as %s: nothing refuses", subject->about,
-				    subject->user);
+			subject_say(&subject->good, "%s: nothing refuses", subject->about);
 		err = 0;
 	}
 	facts_free(&facts);
