@@ -295,6 +295,15 @@ TEST_F(judge, acl_with_an_empty_mask)
 	EXPECT_STREQ(mend(f, 0), "setfacl -m m::rwx /srv/data");
 }
 
+TEST_F(judge, acl_that_is_not_asked_does_not_refuse)
+{
+	self->place[2].mode = S_IFDIR | 0707;
+	self->place[2].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_USER, 7, ALICE },
+				 { ACL_GROUP_OBJ, 5, 0 }, { ACL_MASK, 0, 0 }, { ACL_OTHER, 7, 0 });
+	judge(&self->q, &self->found);
+	EXPECT_EQ(self->found.n, 0);
+}
+
 /* An entry of one's own counts, though others get more. */
 TEST_F(judge, acl_with_too_little_for_her)
 {

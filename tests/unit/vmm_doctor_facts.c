@@ -167,7 +167,7 @@ TEST_F(walk, below)
 TEST(mountinfo)
 {
 	static const char text[] =
-		"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro\n"
+		"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro,rootmode=4\n"
 		"30 22 0:25 / /a\\040b ro,nosuid - tmpfs tmp\\134fs rw,size=4k\n"
 		"31 22 0:26 / /c rw master:1 propagate_from:2 - squashfs /dev/loop0 ro\n"
 		"broken line\n";
@@ -181,7 +181,7 @@ TEST(mountinfo)
 	EXPECT_STREQ(m[0].type, "ext4");
 	EXPECT_STREQ(m[0].source, "/dev/sda1");
 	EXPECT_FALSE(m[0].ro);
-	/* Of an option that only ends so. */
+	/* Options that end or begin so. */
 	EXPECT_FALSE(m[0].fs_ro);
 	EXPECT_STREQ(m[1].point, "/a b");
 	EXPECT_STREQ(m[1].source, "tmp\\fs");
