@@ -150,7 +150,11 @@ check "without a share" found "alice may not write $D/f"
 her_doctor --share "$D" new
 check "a file to be made" is "$status" 0
 her_doctor --share "$D" no/such
-check "in a folder that is not there" found "path: $D/no is not there (ENOENT)" "mkdir -p $D/no/such"
+check "in a folder that is not there" found "path: $D/no is not there (ENOENT)" "mkdir -p $D/no"
+cd "$D" || exit
+her_doctor --share "$EXT4/fine" f
+cd /
+check "a path of the working directory's" found "alice may not write $D/f"
 her_doctor --share "$D:ro" f
 check "a read-only share is read" is "$status" 0
 

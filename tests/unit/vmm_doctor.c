@@ -535,24 +535,57 @@ TEST_F(judge, a_file_in_a_folder_that_is_not_there)
 	judge(&self->q, &self->found);
 	ASSERT_NE(only(&self->found, "missing"), NULL);
 	EXPECT_STREQ(self->found.finding[0].what, "/srv/data/no is not there");
-	EXPECT_STREQ(mend(&self->found.finding[0], 0), "mkdir -p /srv/data/no/such");
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "mkdir -p /srv/data/no");
+}
+
+TEST_F(judge, a_file_to_be_read_that_is_not_there)
+{
+	self->facts.err = -ENOENT;
+	self->facts.missing = self->facts.wanted = "/srv/data/no";
+	self->q.wants = WANT_READ;
+	judge(&self->q, &self->found);
+	ASSERT_NE(only(&self->found, "missing"), NULL);
+	EXPECT_FALSE(self->found.finding[0].mend[0].command);
 }
 
 TEST_F(judge, a_share_that_is_not_there)
 {
 	self->facts.err = -ENOENT;
 	self->facts.missing = self->facts.wanted = "/srv/data/new";
-	self->q.wants |= WANT_THERE;
+	self->q.wants |= WANT_SHARE;
 	judge(&self->q, &self->found);
-	EXPECT_NE(only(&self->found, "missing"), NULL);
+	ASSERT_NE(only(&self->found, "missing"), NULL);
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "mkdir -p /srv/data/new");
+}
+
+TEST_F(judge, a_share_that_is_a_file)
+{
+	self->place[2].mode = S_IFREG | 0666;
+	self->q.wants |= WANT_SHARE;
+	judge(&self->q, &self->found);
+	ASSERT_NE(only(&self->found, "no-folder"), NULL);
+	EXPECT_EQ(self->found.finding[0].err, ENOTDIR);
+}
+
+/* Root, too, if it is somebody's FUSE. */
+TEST_F(judge, what_root_cannot_look_at)
+{
+	self->facts.err = -EACCES;
+	self->facts.missing = self->facts.wanted = "/srv/data/x";
+	self->q.person = &self->root;
+	judge(&self->q, &self->found);
+	ASSERT_NE(only(&self->found, "unseen"), NULL);
+	EXPECT_NE(strstr(mend(&self->found.finding[0], 0), "FUSE"), NULL);
 }
 
 TEST_F(judge, what_cannot_be_looked_at)
 {
 	self->facts.err = -EACCES;
+	self->q.mender = ALICE;
 	self->facts.missing = self->facts.wanted = "/srv/data/x";
 	judge(&self->q, &self->found);
 	ASSERT_NE(only(&self->found, "unseen"), NULL);
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "ask again as root");
 	EXPECT_TRUE(self->found.finding[0].refuses);
 }
 

@@ -464,10 +464,16 @@ static void judge_file(const struct question *q, struct findings *findings,
 static void judge_last(const struct question *q, struct findings *findings,
 		       const struct place *place)
 {
-	if (S_ISDIR(place->mode))
+	if (S_ISDIR(place->mode)) {
 		judge_folder(q, findings, place);
-	else
+	} else if (q->wants & WANT_SHARE) {
+		finding_advice(findings_add(findings, "no-folder", LAYER_PATH, ENOTDIR, place->path,
+					    "%s is not a folder", place->path),
+			       "share the folder that it is in");
+		return;
+	} else {
 		judge_file(q, findings, place);
+	}
 	judge_profile(q, findings, place);
 	/* A device is written to, and not its file system. */
 	if (q->wants & WANT_WRITE && !S_ISCHR(place->mode) && !S_ISBLK(place->mode))
@@ -486,40 +492,54 @@ static void judge_last(const struct question *q, struct findings *findings,
 
 /* ---- the walk's end before its time ---- */
 
+/* The folders that have to be made first; what is not there may be meant to be a file. */
+static void mend_missing(const struct question *q, struct finding *finding,
+			 const struct place *last)
+{
+	char *dir = strdup(q->facts->wanted), *slash = dir ? strrchr(dir, '/') : NULL, *word;
+
+	if (slash && slash > dir && !(q->wants & WANT_SHARE))
+		*slash = '\0';
+	word = dir ? shell_word(dir) : NULL;
+	if (word && (q->wants & WANT_SHARE || !facts_is_next(q->facts)))
+		finding_command(finding, "%smkdir -p %s", sudo(q, last), word);
+	else
+		finding_advice(finding, "check the name");
+	free(word);
+	free(dir);
+}
+
 static void judge_missing(const struct question *q, struct findings *findings)
 {
 	const struct facts *facts = q->facts;
-	const struct place *last = &facts->place[facts->n - 1];
-	char *path = shell_word(facts->wanted);
 	struct finding *finding;
 
-	if (!path)
-		return;
 	if (facts->err == -ENOENT) {
 		finding = findings_add(findings, "missing", LAYER_PATH, ENOENT, facts->missing,
 				       "%s is not there", facts->missing);
-		finding_command(finding, "%smkdir -p %s", sudo(q, last), path);
+		mend_missing(q, finding, &facts->place[facts->n - 1]);
 	} else if (facts->err == -EACCES && !findings_refusing(findings)) {
 		/*
 		 * Another may see more than whoever asks; and there are layers that no mode shows.
 		 */
 		finding = findings_add(findings, "unseen", LAYER_PATH, EACCES, facts->missing,
 				       "%s cannot be looked at by whoever asks", facts->missing);
-		finding_advice(finding, "ask again as root");
+		finding_advice(finding, q->mender ? "ask again as root"
+						  : "ask again as the user whose file system it is: "
+						    "FUSE lets nobody else in, not even root");
 	} else if (facts->err != -EACCES) {
 		finding = findings_add(findings, "missing", LAYER_PATH, -facts->err, facts->missing,
 				       "%s cannot be reached: %s", facts->missing,
 				       strerror(-facts->err));
 		finding_advice(finding, "check the path");
 	}
-	free(path);
 }
 
 void judge(const struct question *q, struct findings *findings)
 {
 	const struct facts *facts = q->facts;
 	const struct place *last = &facts->place[facts->n - 1];
-	bool create = facts_is_next(facts) && !(q->wants & WANT_THERE) && q->wants & WANT_WRITE;
+	bool create = facts_is_next(facts) && !(q->wants & WANT_SHARE) && q->wants & WANT_WRITE;
 
 	for (size_t i = q->from; i + 1 < facts->n; i++)
 		judge_parent(q, findings, &facts->place[i]);

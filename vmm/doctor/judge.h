@@ -13,7 +13,7 @@
 #define WANT_READ   1u
 #define WANT_WRITE  2u /* of a folder: to create in it */
 #define WANT_XATTRS 4u /* to keep owners in user.* attributes */
-#define WANT_THERE  8u /* else it may be about to be created */
+#define WANT_SHARE  8u /* it is to be shared: a folder, and not one that is yet to be created */
 
 struct question {
 	const struct facts *facts;

@@ -256,7 +256,7 @@ static int judge_folder(struct doctor *d, const struct foreign *f,
 	struct question q = {
 		.facts = &facts,
 		.person = person,
-		.wants = WANT_READ | WANT_THERE,
+		.wants = WANT_READ | WANT_SHARE,
 		.selinux = &d->selinux,
 		.context = context,
 		.mender = geteuid(),

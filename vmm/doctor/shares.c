@@ -71,7 +71,7 @@ static void judge_by_doing(const struct facts *facts, struct subject *subject)
 	struct finding *finding;
 	int err;
 
-	if (!dir && !S_ISREG(last->mode))
+	if (!dir && (!S_ISREG(last->mode) || findings_refusing(&subject->findings)))
 		return;
 	/*
 	 * Opening a file to write may have consequences of its own; the kernel can also be asked.
@@ -140,16 +140,12 @@ static char *from_guest(const char *root, const char *guest, const char *path)
 	return host;
 }
 
-/* 1: it is there, or could be; 0: it is not; -ENOMEM. */
-static int try_walk(struct doctor *d, const char *path, const struct person *person,
-		    struct facts *facts)
+static int gather_again(struct doctor *d, const char *path, const struct person *person,
+			struct facts *facts)
 {
-	int err;
-
 	facts_free(facts);
 	memset(facts, 0, sizeof(*facts));
-	err = facts_gather(facts, &d->source, path, person->uid);
-	return err ? err : !facts->err || facts->err == -EACCES || facts_is_next(facts);
+	return facts_gather(facts, &d->source, path, person->uid);
 }
 
 static bool leads_into(const struct facts *facts, const char *root)
@@ -157,25 +153,35 @@ static bool leads_into(const struct facts *facts, const char *root)
 	return is_within(facts->err ? facts->missing : facts->place[facts->n - 1].path, root);
 }
 
+/* What a path from the folder on is: 1: in the share; 0: not to be found there. */
+static int walk_below(struct doctor *d, const char *root, bool elsewhere,
+		      const struct person *person, struct facts *facts)
+{
+	char *below;
+	int err;
+
+	if (asprintf(&below, "%s/%s", root, d->path) < 0)
+		return -ENOMEM;
+	err = gather_again(d, below, person, facts);
+	free(below);
+	if (err || !facts->err)
+		return err ? err : 1;
+	/* It is not there, yet: what else could be meant? */
+	return !elsewhere && (d->one_share || facts->err == -EACCES || facts_is_next(facts));
+}
+
 int doctor_walk(struct doctor *d, const char *root, const char *guest, const struct person *person,
 		struct facts *facts)
 {
-	char *host = from_guest(root, guest, d->path), *below = NULL;
-	int is = try_walk(d, host ? host : d->path, person, facts), in;
-	bool elsewhere = is > 0 && !leads_into(facts, root);
+	char *host = from_guest(root, guest, d->path);
+	int err = gather_again(d, host ? host : d->path, person, facts), in;
 
 	free(host);
-	if (is < 0)
-		return is;
+	if (err)
+		return err;
 	in = leads_into(facts, root);
-	if (!in && *d->path != '/') {
-		if (asprintf(&below, "%s/%s", root, d->path) < 0)
-			return -ENOMEM;
-		in = try_walk(d, below, person, facts);
-		free(below);
-		if (!in)
-			in = d->one_share && !elsewhere;
-	}
+	if (!in && *d->path != '/')
+		in = walk_below(d, root, !facts->err, person, facts);
 	if (in > 0)
 		d->path_seen = true;
 	return in;
@@ -197,7 +203,7 @@ int doctor_share(struct doctor *d, struct share_options *share, const struct not
 	enum p9_model model = model_for(share, &d->person);
 	bool ro = share->config.flags & P9_SHARE_RO;
 	unsigned int wants = WANT_READ | (ro ? 0 : WANT_WRITE);
-	unsigned int root_wants = WANT_THERE | (model == P9_MODEL_MAPPED ? WANT_XATTRS : 0);
+	unsigned int root_wants = WANT_SHARE | (model == P9_MODEL_MAPPED ? WANT_XATTRS : 0);
 	struct subject *subject = report_add(&d->report, "share", "%s", share->host);
 	struct facts facts = { 0 }, path = { 0 };
 	struct notes ignored = { 0 };
