@@ -121,7 +121,9 @@ TEST_F(judge, parent_that_can_be_listed_only)
 {
 	self->place[1].mode = S_IFDIR | 0744;
 	judge(&self->q, &self->found);
-	EXPECT_NE(only(&self->found, "search"), NULL);
+	ASSERT_NE(only(&self->found, "search"), NULL);
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "setfacl -m u:alice:rx /srv");
+	EXPECT_STREQ(mend(&self->found.finding[0], 1), "chmod o+x /srv");
 }
 
 TEST_F(judge, root_passes_everything)
@@ -236,7 +238,8 @@ TEST_F(judge, file)
 	judge(&self->q, &self->found);
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
 	EXPECT_STREQ(f->what, "alice may not write /srv/data: it is -rw-r--r-- root:root");
-	EXPECT_STREQ(mend(f, 0), "setfacl -m u:alice:w /srv/data");
+	/* She keeps what she has. */
+	EXPECT_STREQ(mend(f, 0), "setfacl -m u:alice:rw /srv/data");
 }
 
 TEST_F(judge, names_are_quoted_for_a_shell)
@@ -318,6 +321,16 @@ TEST_F(judge, acl_with_too_little_for_her)
 	EXPECT_STREQ(f->what,
 		     "alice may not create in /srv/data: its ACL gives user alice only r-x");
 	EXPECT_STREQ(mend(f, 0), "setfacl -R -m u:alice:rwX,d:u:alice:rwX /srv/data");
+}
+
+TEST_F(judge, acl_entry_that_lists_and_does_not_pass)
+{
+	self->place[1].mode = S_IFDIR | 0775;
+	self->place[1].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_USER, 4, ALICE },
+				 { ACL_GROUP_OBJ, 7, 0 }, { ACL_MASK, 7, 0 }, { ACL_OTHER, 5, 0 });
+	judge(&self->q, &self->found);
+	ASSERT_NE(only(&self->found, "search"), NULL);
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "setfacl -m u:alice:rx /srv");
 }
 
 TEST_F(judge, acl_of_a_group)

@@ -245,6 +245,7 @@ TEST_F(people, with_a_group)
 {
 	ASSERT_EQ(person_find(&self->person, &self->people, "alice:kvm", &self->why), 0);
 	EXPECT_EQ(self->person.gid, 108);
+	EXPECT_TRUE(person_in_group(&self->person, 100));
 }
 
 TEST_F(people, by_numbers)

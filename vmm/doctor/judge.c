@@ -46,6 +46,18 @@ static const char *perm_text(unsigned int perm, char text[4])
 	return text;
 }
 
+/* Those that are there alone: "rx". */
+static const char *perm_letters(unsigned int perm, char text[4])
+{
+	char *to = text;
+
+	for (int i = 0; i < 3; i++)
+		if (perm & 4u >> i)
+			*to++ = "rwx"[i];
+	*to = '\0';
+	return text;
+}
+
 /* What changes an own file is for its owner; anybody else's takes root. */
 static const char *sudo(const struct question *q, const struct place *place)
 {
@@ -89,31 +101,26 @@ static void mend_access(const struct question *q, struct finding *finding,
 			const struct place *place, const struct access *access,
 			const struct refusal *refusal)
 {
-	char perm[4], add[4] = "", *path = shell_word(place->path);
+	char mask[4], add[4], give[4], *path = shell_word(place->path);
 	const char *root = sudo(q, place);
 	const char *name = q->person->name;
-	size_t n = 0;
 
 	if (!path)
 		return;
-	if (refusal->want & ACCESS_READ)
-		add[n++] = 'r';
-	if (refusal->want & ACCESS_WRITE)
-		add[n++] = 'w';
-	if (refusal->want & ACCESS_EXEC)
-		add[n++] = 'x';
-	add[n] = '\0';
-	perm_text(access->mask | refusal->want, perm);
+	perm_text(access->mask | refusal->want, mask);
+	perm_letters(refusal->want, add);
+	/* An entry of one's own takes the place of what one has as one of a group or of all. */
+	perm_letters(access->perm | refusal->want, give);
 	if (access->by == ACCESS_BY_OWNER) {
 		finding_command(finding, "%schmod u+%s %s", root, add, path);
 	} else if (access->masked) {
-		finding_command(finding, "%ssetfacl -m m::%s %s", root, perm, path);
+		finding_command(finding, "%ssetfacl -m m::%s %s", root, mask, path);
 	} else {
 		if (place->acls != PLACE_NO && refusal->all)
 			finding_command(finding, "%ssetfacl -R -m u:%s:rwX,d:u:%s:rwX %s", root,
 					name, name, path);
 		else if (place->acls != PLACE_NO)
-			finding_command(finding, "%ssetfacl -m u:%s:%s %s", root, name, add, path);
+			finding_command(finding, "%ssetfacl -m u:%s:%s %s", root, name, give, path);
 		if (access->by == ACCESS_BY_GROUP)
 			finding_command(finding, "%schmod g+%s %s", root, add, path);
 		else if (access->by == ACCESS_BY_OTHER && !(refusal->want & ACCESS_WRITE))

@@ -113,12 +113,13 @@ static int add_group(struct person *person, uint32_t gid)
 	return 0;
 }
 
-/* The groups that list the user. */
+/* The groups that list the user, and the user's own: as after a login. */
 static int add_groups(struct person *person, const struct people *people)
 {
 	FILE *f = open_text(people->group);
+	const struct passwd *pw = find_user(people, person->name, 0);
 	struct group *gr;
-	int err = 0;
+	int err = pw ? add_group(person, pw->pw_gid) : 0;
 
 	if (!f)
 		return 0;
