@@ -384,6 +384,7 @@ TEST_F(judge, file_system_that_is_never_writable)
 {
 	self->mount[1].fs_ro = true;
 	self->mount[1].type = "squashfs";
+	self->facts.room = (struct room){ .size = 1 << 20, .files = 100 };
 	judge(&self->q, &self->found);
 	ASSERT_NE(only(&self->found, "read-only-mount"), NULL);
 	EXPECT_FALSE(self->found.finding[0].mend[0].command);

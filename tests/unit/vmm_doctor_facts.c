@@ -157,6 +157,10 @@ TEST_F(walk, below)
 	ASSERT_EQ(facts_below(&self->facts, &self->source, fd, "out/passwd", 0), 0);
 	EXPECT_EQ(self->facts.err, -ENOTDIR);
 	facts_cut(&self->facts, 4);
+	ASSERT_EQ(facts_below(&self->facts, &self->source, fd, "a/../../x", 0), 0);
+	EXPECT_EQ(self->facts.err, -EXDEV);
+	EXPECT_EQ(self->facts.n, 5);
+	facts_cut(&self->facts, 4);
 	ASSERT_EQ(facts_below(&self->facts, &self->source, fd, "", 0), 0);
 	EXPECT_EQ(self->facts.n, 4);
 	close(fd);
@@ -167,7 +171,8 @@ TEST_F(walk, below)
 TEST(mountinfo)
 {
 	static const char text[] =
-		"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro,rootmode=4\n"
+		"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 "
+		"rw,errors=remount-ro,rootmode=4\n"
 		"30 22 0:25 / /a\\040b ro,nosuid - tmpfs tmp\\134fs rw,size=4k\n"
 		"31 22 0:26 / /c rw master:1 propagate_from:2 - squashfs /dev/loop0 ro\n"
 		"broken line\n";

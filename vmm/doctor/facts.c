@@ -323,6 +323,9 @@ static int walk_name(struct walk *walk, const char *name)
 	struct stat st;
 	int fd, err;
 
+	/* No way out of a share. */
+	if (!walk->follow && !strcmp(name, ".."))
+		return end_walk(walk, name, -EXDEV);
 	fd = openat(walk->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st)) {
 		err = end_walk(walk, name, -errno);

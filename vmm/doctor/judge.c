@@ -281,7 +281,8 @@ static bool is_fixed(const char *type)
 	return false;
 }
 
-static void judge_mount(const struct question *q, struct findings *findings,
+/* False: read-only, and found. */
+static bool judge_mount(const struct question *q, struct findings *findings,
 			const struct place *place)
 {
 	const struct mount_fact *mount = facts_mount(q->facts, place);
@@ -290,7 +291,7 @@ static void judge_mount(const struct question *q, struct findings *findings,
 	char *point;
 
 	if (!mount || !(mount->ro || mount->fs_ro))
-		return;
+		return true;
 	finding = findings_add(findings, "read-only-mount", LAYER_MOUNT, EROFS, mount->point,
 			       "%s is on %s (%s), which is mounted read-only", place->path,
 			       mount->point, mount->type);
@@ -303,6 +304,7 @@ static void judge_mount(const struct question *q, struct findings *findings,
 	else if (point)
 		finding_command(finding, "%smount -o remount,rw %s", root, point);
 	free(point);
+	return false;
 }
 
 static void judge_flags(const struct question *q, struct findings *findings,
@@ -421,10 +423,14 @@ out:
 static void judge_change(const struct question *q, struct findings *findings,
 			 const struct place *place)
 {
-	judge_mount(q, findings, place);
+	bool writable = judge_mount(q, findings, place);
+
 	judge_flags(q, findings, place);
-	judge_room(q, findings, place);
-	judge_quota(q, findings, place);
+	/* What is made whole is always full. */
+	if (writable) {
+		judge_room(q, findings, place);
+		judge_quota(q, findings, place);
+	}
 }
 
 /* ---- the last place ---- */
@@ -531,9 +537,10 @@ static void judge_missing(const struct question *q, struct findings *findings)
 		 */
 		finding = findings_add(findings, "unseen", LAYER_PATH, EACCES, facts->missing,
 				       "%s cannot be looked at by whoever asks", facts->missing);
-		finding_advice(finding, q->mender ? "ask again as root"
-						  : "ask again as the user whose file system it is: "
-						    "FUSE lets nobody else in, not even root");
+		finding_advice(finding,
+			       q->mender ? "ask again as root" :
+					   "ask again as the user whose file system it is: FUSE "
+					   "lets nobody else in, not even root");
 	} else if (facts->err != -EACCES) {
 		finding = findings_add(findings, "missing", LAYER_PATH, -facts->err, facts->missing,
 				       "%s cannot be reached: %s", facts->missing,
