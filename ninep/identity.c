@@ -101,7 +101,7 @@ static void read_users(void)
 	if (self.users)
 		qsort(self.users, self.nusers, sizeof(*self.users), by_uid);
 	file = fopen("/etc/group", "re");
-	while (file && (gr = fgetgrent(file)))
+	while (file && self.users && (gr = fgetgrent(file)))
 		for (char **member = gr->gr_mem; *member; member++)
 			for (size_t i = 0; i < self.nusers; i++)
 				if (self.users[i].name && !strcmp(self.users[i].name, *member))

@@ -202,8 +202,9 @@ int p9_t_lcreate(struct p9_req *req)
 	err = fid->fd >= 0 ? -EBUSY : S_ISDIR(fid->node->type) ? 0 : -ENOTDIR;
 	if (err)
 		goto out;
-	fd = p9_owner_act_create(req, fid->uid, gid) ?:
-	     create_or_open(req, fid, name, flags, mode, gid, &node, &stx);
+	fd = p9_owner_act_create(req, fid->uid, gid);
+	if (fd >= 0)
+		fd = create_or_open(req, fid, name, flags, mode, gid, &node, &stx);
 	err = p9_refused(req, P9_REFUSED_CREATE, fid->node, name, fd);
 	if (fd < 0)
 		goto out;

@@ -334,7 +334,7 @@ void p9_owner_show(struct p9_req *req, struct p9_fs *fs, int fd, const char *nam
 		   struct statx *stx)
 {
 	const struct p9_share_config *config = config_of(req);
-	struct p9_creds creds;
+	struct p9_creds creds = {0};
 
 	if (config->model == P9_MODEL_IDMAP) {
 		stx->stx_uid = p9_owner_to_guest(&config->uids, stx->stx_uid);
@@ -357,7 +357,7 @@ void p9_owner_show(struct p9_req *req, struct p9_fs *fs, int fd, const char *nam
 /* Of a mapped file: sets what creds has, and takes set-user-id bits away. */
 static int change_creds(struct p9_req *req, const struct p9_node *node, struct p9_creds *creds)
 {
-	struct p9_creds old;
+	struct p9_creds old = {0};
 	int err = creds_io(P9_IO_GET_CREDS, req, node->fs, node->fd, "", &old);
 
 	if (!err && (old.set & P9_CRED_MODE) && has_setid(old.mode)) {
