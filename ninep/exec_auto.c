@@ -33,7 +33,7 @@ static __attribute__((noinline)) bool try_rw(struct p9_io *io)
 	ssize_t n;
 
 	/* RWF_NOWAIT does not keep a direct transfer, or writing out, from waiting for the device. */
-	if (io->flags)
+	if (io->flags & (P9_RW_DIRECT | P9_RW_WRITEOUT))
 		return false;
 	if (io->op == P9_IO_READ)
 		n = preadv2(io->fd, io->iov, (int)io->niov, (off_t)io->off, RWF_NOWAIT);
@@ -59,7 +59,7 @@ static bool try_close(struct p9_io *io)
 		.stx = &stx,
 	};
 
-	if (io->flags)
+	if (io->flags & (P9_RW_DIRECT | P9_RW_WRITEOUT))
 		return false;
 	p9_io_call(&stat);
 	if (stat.res || !stx.stx_nlink)

@@ -80,11 +80,13 @@ static bool follows_write(const struct p9_io *io)
 
 static void prepare_writeout(struct io_uring_sqe *sqe, struct p9_io *io)
 {
+	bool append = io->flags & P9_RW_APPEND; /* then all of the file: a length of 0 */
 	size_t len = 0;
 
-	for (unsigned int i = 0; i < io->niov; i++)
+	for (unsigned int i = 0; i < io->niov && !append; i++)
 		len += io->iov[i].iov_len;
-	io_uring_prep_sync_file_range(sqe, io->fd, (unsigned int)len, io->off, P9_WRITEOUT_FLAGS);
+	io_uring_prep_sync_file_range(sqe, io->fd, (unsigned int)len, append ? 0 : io->off,
+				      P9_WRITEOUT_FLAGS);
 	io_uring_sqe_set_data64(sqe, (uintptr_t)io | FOLLOWER);
 }
 

@@ -72,9 +72,10 @@ static long lock(const struct p9_io *io)
 static long write_at(const struct p9_io *io)
 {
 	ssize_t n = pwritev(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+	bool append = io->flags & P9_RW_APPEND; /* then all of the file */
 
 	if (n > 0 && (io->flags & P9_RW_WRITEOUT) &&
-	    sync_file_range(io->fd, (off_t)io->off, n, P9_WRITEOUT_FLAGS))
+	    sync_file_range(io->fd, append ? 0 : (off_t)io->off, append ? 0 : n, P9_WRITEOUT_FLAGS))
 		return -1;
 	return n;
 }

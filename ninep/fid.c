@@ -113,6 +113,11 @@ int p9_fid_get_any(struct p9_req *req, uint32_t num, struct p9_fid **out)
 		return err;
 	}
 	p9_owner_act(req, fid->uid, fid->node);
+	/* That may have waited: a request that is dropped there has no effect. */
+	if (req->dropped) {
+		p9_fid_put(req, fid);
+		return -ECANCELED;
+	}
 	*out = fid;
 	return 0;
 }

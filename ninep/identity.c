@@ -22,6 +22,7 @@ struct user {
 	gid_t gid;
 	int ngroups;
 	gid_t *groups; /* gid among them */
+	size_t line;   /* of two with the same uid, the first counts */
 };
 
 /* Set once, before there are threads. */
@@ -51,14 +52,24 @@ static int by_uid(const void *a, const void *b)
 {
 	const struct user *one = a, *two = b;
 
-	return one->uid < two->uid ? -1 : one->uid > two->uid;
+	if (one->uid == two->uid)
+		return one->line < two->line ? -1 : one->line > two->line;
+	return one->uid < two->uid ? -1 : 1;
 }
 
 static const struct user *find_user(uid_t uid)
 {
-	const struct user key = {.uid = uid};
+	size_t from = 0, to = self.nusers;
 
-	return self.users ? bsearch(&key, self.users, self.nusers, sizeof(key), by_uid) : NULL;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (self.users[middle].uid < uid)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < self.nusers && self.users[from].uid == uid ? &self.users[from] : NULL;
 }
 
 /* Whoever has no place in memory has no groups. */
@@ -93,6 +104,7 @@ static void read_users(void)
 			.name = strdup(pw->pw_name),
 			.uid = pw->pw_uid,
 			.gid = pw->pw_gid,
+			.line = self.nusers,
 		};
 		add_group(&grown[self.nusers++], pw->pw_gid);
 	}

@@ -76,6 +76,7 @@ struct p9_dirpos {
 };
 
 #define P9_RW_DIRECT   1u /* the descriptor has O_DIRECT */
+#define P9_RW_APPEND   4u /* it has O_APPEND: writes go to the end, wherever that is */
 #define P9_RW_WRITEOUT 2u /* after it, the host has begun to write out: P9_SHARE_WRITEOUT */
 /* sync_file_range(2)'s: what is under way has ended, and the rest has begun. */
 #define P9_WRITEOUT_FLAGS (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE)
@@ -163,11 +164,11 @@ int p9_setxattr(struct p9_req *req, const struct p9_node *node, const char *name
 		size_t len, unsigned int flags);
 int p9_removexattr(struct p9_req *req, const struct p9_node *node, const char *name);
 
-/* Bytes read or written; may be fewer than asked for. With `direct` it is never tried in place. */
+/* Bytes read or written; may be fewer than asked for. `how`: P9_RW_DIRECT, P9_RW_APPEND. */
 ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov, size_t niov,
-		 uint64_t off, bool direct);
+		 uint64_t off, unsigned int how);
 ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov,
-		  size_t niov, uint64_t off, bool direct);
+		  size_t niov, uint64_t off, unsigned int how);
 int p9_fsync(struct p9_req *req, struct p9_fs *fs, int fd, bool data_only);
 /* `written`: closing may start writing out. With req NULL: here and now. */
 int p9_close(struct p9_req *req, struct p9_fs *fs, int fd, bool written);

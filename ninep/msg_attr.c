@@ -105,7 +105,7 @@ static int touch_ctime(struct p9_req *req, const struct p9_node *node)
 {
 	struct timespec times[2] = {{0}, {.tv_nsec = UTIME_OMIT}};
 	struct statx stx;
-	int err = p9_statx(req, node->fs, node->fd, "", &stx);
+	int err = p9_host_statx(req, node->fs, node->fd, "", &stx);
 
 	if (err)
 		return err;

@@ -88,6 +88,7 @@ int p9_t_mkdir(struct p9_req *req)
 	uint32_t mode = p9_get32(&req->in);
 	const struct newcomer new = {
 		.mode = S_IFDIR | (mode & 07777),
+		.dev = P9_NO_RDEV,
 		.gid = p9_get32(&req->in),
 	};
 
@@ -102,6 +103,7 @@ int p9_t_symlink(struct p9_req *req)
 	const char *target = p9_get_string(&req->in);
 	const struct newcomer new = {
 		.mode = S_IFLNK | 0777,
+		.dev = P9_NO_RDEV,
 		.gid = p9_get32(&req->in),
 		.target = target,
 	};
@@ -192,7 +194,10 @@ static int rename_in(struct p9_req *req, struct p9_node *olddir, const char *old
 	 */
 	struct p9_node *node = p9_node_at(req, olddir, oldname);
 	struct p9_node *over = p9_node_at(req, newdir, newname);
-	int err = p9_renameat(req, olddir->fs, olddir->fd, oldname, newdir->fd, newname);
+	int err;
+
+	p9_owner_act_move(req, olddir, oldname);
+	err = p9_renameat(req, olddir->fs, olddir->fd, oldname, newdir->fd, newname);
 
 	if (!err)
 		p9_node_renamed(req, olddir, oldname, newdir, newname);
@@ -230,8 +235,10 @@ int p9_t_rename(struct p9_req *req)
 	if (err)
 		goto out;
 	err = where(req, fid->node, &at);
-	if (!err)
-		err = rename_in(req, at.parent, at.name, dir->node, name);
+	if (err)
+		goto out;
+	p9_owner_act(req, fid->uid, at.parent);
+	err = rename_in(req, at.parent, at.name, dir->node, name);
 out:
 	p9_node_release(req, at.parent);
 	p9_fid_put(req, dir);
@@ -313,8 +320,11 @@ int p9_t_remove(struct p9_req *req)
 	if (err)
 		goto out;
 	err = where(req, fid->node, &at);
-	if (!err)
-		err = unlink_in(req, at.parent, at.name, S_ISDIR(fid->node->type));
+	if (err)
+		goto out;
+	/* It is the folder that has to allow it. */
+	p9_owner_act_on(req, fid->uid, at.parent);
+	err = unlink_in(req, at.parent, at.name, S_ISDIR(fid->node->type));
 out:
 	p9_node_release(req, at.parent);
 	p9_fid_put(req, fid);

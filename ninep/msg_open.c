@@ -133,7 +133,7 @@ static int create(struct p9_req *req, struct p9_fid *fid, const char *name, uint
 	} while (fd < 0 && give_up_a_wish(fd, host));
 	if (fd < 0)
 		return fd;
-	err = p9_owner_made(req, dir->fs, fd, "", fid->uid, gid, mode, 0);
+	err = p9_owner_made(req, dir->fs, fd, "", fid->uid, gid, mode, P9_NO_RDEV);
 	if (!err)
 		return fd;
 	p9_unlinkat(req, dir->fs, dir->fd, name, 0);
@@ -165,6 +165,8 @@ static int create_or_open(struct p9_req *req, struct p9_fid *fid, const char *na
 			continue;
 		if (err)
 			return err;
+		/* Rights over the folder are none over what is in it. */
+		p9_owner_act(req, fid->uid, *node);
 		/* As open(2) with O_CREAT has it for a folder. */
 		fd = S_ISDIR((*node)->type) ? -EISDIR : open_node(req, *node, flags);
 		if (fd < 0)

@@ -25,17 +25,18 @@ static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, cons
 			size_t niov, size_t skip, size_t len, uint64_t off)
 {
 	ssize_t (*const move)(struct p9_req *, struct p9_fs *, int, const struct iovec *, size_t,
-			      uint64_t, bool) = write ? p9_writev : p9_readv;
-	bool direct = fid->flags & P9_OPEN_DIRECT;
+			      uint64_t, unsigned int) = write ? p9_writev : p9_readv;
+	unsigned int how = (fid->flags & P9_OPEN_DIRECT ? P9_RW_DIRECT : 0) |
+			   (fid->flags & P9_OPEN_APPEND ? P9_RW_APPEND : 0);
 	size_t done = 0;
 	ssize_t n;
 
 	while (done < len) {
 		req->data_n = p9_iov_part(iov, niov, skip + done, len - done, req->data);
-		n = move(req, fid->node->fs, fid->fd, req->data, req->data_n, off + done, direct);
-		if (n == -EINVAL && direct) {
+		n = move(req, fid->node->fs, fid->fd, req->data, req->data_n, off + done, how);
+		if (n == -EINVAL && (how & P9_RW_DIRECT)) {
 			/* The guest's alignment is not the host's: as good as O_DIRECT gets. */
-			direct = false;
+			how &= ~P9_RW_DIRECT;
 			n = p9_buffered(req, fid->node->fs, fid->fd);
 			if (!n)
 				continue;

@@ -420,7 +420,7 @@ int p9_node_check(struct p9_req *req, const struct p9_node *node, const struct p
 		  const char *name)
 {
 	struct statx stx;
-	int err = p9_statx(req, dir->fs, dir->fd, name, &stx);
+	int err = p9_host_statx(req, dir->fs, dir->fd, name, &stx);
 
 	if (err)
 		return err;

@@ -115,7 +115,7 @@ static struct p9_node *pick(struct p9_share *share, int steps)
 /* Not of a file that is already without a name: nothing would lead back to it. */
 static bool is_unlinked(struct p9_req *req, const struct p9_node *node, struct statx *stx)
 {
-	return p9_statx(req, node->fs, node->fd, "", stx) || !stx->stx_nlink;
+	return p9_host_statx(req, node->fs, node->fd, "", stx) || !stx->stx_nlink;
 }
 
 /* Takes over the hold on node. False: its descriptor has to stay. */

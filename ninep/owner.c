@@ -70,16 +70,27 @@ uint32_t p9_owner_to_guest(const struct p9_idmap *map, uint32_t host)
 
 /* ---- who ---- */
 
-/* Whether the guest's root is the node's root, too. */
-static bool has_ids(struct p9_req *req, const struct p9_node *node)
+/* Nobody in particular is the guest's root where a table says what that is: never the server itself. */
+static uint32_t guest_uid(const struct p9_req *req, uint32_t uid)
+{
+	return uid == P9_NONUNAME && config_of(req)->model == P9_MODEL_IDMAP ? 0 : uid;
+}
+
+/* Whether the guest's root is this file's root, too. */
+static bool has_ids(const struct p9_req *req, const struct statx *stx)
 {
 	const struct p9_share_config *config = config_of(req);
-	struct statx stx;
 	uint32_t id;
 
-	return !p9_host_statx(req, node->fs, node->fd, "", &stx) &&
-	       !from_host(&config->uids, stx.stx_uid, &id) &&
-	       !from_host(&config->gids, stx.stx_gid, &id);
+	return !from_host(&config->uids, stx->stx_uid, &id) &&
+	       !from_host(&config->gids, stx->stx_gid, &id);
+}
+
+static bool is_roots(struct p9_req *req, const struct p9_node *node)
+{
+	struct statx stx;
+
+	return !p9_host_statx(req, node->fs, node->fd, "", &stx) && has_ids(req, &stx);
 }
 
 void p9_owner_act(struct p9_req *req, uint32_t uid, const struct p9_node *node)
@@ -88,14 +99,15 @@ void p9_owner_act(struct p9_req *req, uint32_t uid, const struct p9_node *node)
 	uint32_t host = uid;
 
 	req->who = (struct p9_who){.uid = P9_OWN};
+	uid = guest_uid(req, uid);
 	if (!p9_req_server(req)->identities || uid == P9_NONUNAME || is_mapped(req))
 		return;
 	if (config->model == P9_MODEL_IDMAP && p9_owner_to_host(&config->uids, uid, &host))
 		host = NOBODY;
 	if (host == p9_req_server(req)->own.uid)
 		return;
-	if (!uid && config->model == P9_MODEL_IDMAP)
-		req->lesser = req->lesser || !has_ids(req, node);
+	if (config->model == P9_MODEL_IDMAP)
+		req->lesser = req->lesser || uid || !is_roots(req, node);
 	req->who = (struct p9_who){
 		.uid = host,
 		.gid = p9_identity_group(host),
@@ -109,12 +121,22 @@ void p9_owner_act_on(struct p9_req *req, uint32_t uid, const struct p9_node *nod
 	p9_owner_act(req, uid, node);
 }
 
+void p9_owner_act_move(struct p9_req *req, const struct p9_node *dir, const char *name)
+{
+	struct statx stx;
+
+	if (req->who.over && !p9_host_statx(req, dir->fs, dir->fd, name, &stx) &&
+	    S_ISDIR(stx.stx_mode) && !has_ids(req, &stx))
+		req->who.over = false;
+}
+
 int p9_owner_act_create(struct p9_req *req, uint32_t uid, uint32_t gid)
 {
 	const struct p9_share_config *config = config_of(req);
 	const struct p9_server *server = p9_req_server(req);
 	uint32_t host;
 
+	uid = guest_uid(req, uid);
 	if (!server->identities || uid == P9_NONUNAME || is_mapped(req))
 		return 0;
 	if (config->model == P9_MODEL_IDMAP &&
@@ -273,8 +295,8 @@ int p9_owner_made(struct p9_req *req, struct p9_fs *fs, int fd, const char *name
 		creds.set |= P9_CRED_UID;
 	if (gid != P9_NONUNAME)
 		creds.set |= P9_CRED_GID;
-	/* QEMU gives a number to all that mknod(2) makes. */
-	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
+	/* As QEMU does, of fifos, sockets and files too. */
+	if (rdev != P9_NO_RDEV)
 		creds.set |= P9_CRED_RDEV;
 	return creds_io(P9_IO_SET_CREDS, req, fs, fd, name, &creds);
 }
@@ -294,7 +316,7 @@ int p9_owner_symlink(struct p9_req *req, const struct p9_node *dir, const char *
 		     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
 		return fd;
-	n = p9_writev(req, dir->fs, fd, &iov, 1, 0, false);
+	n = p9_writev(req, dir->fs, fd, &iov, 1, 0, 0);
 	err = p9_close(req, dir->fs, fd, true);
 	if (n != (ssize_t)iov.iov_len)
 		err = n < 0 ? (int)n : -ENOSPC;
@@ -315,7 +337,7 @@ ssize_t p9_owner_readlink(struct p9_req *req, const struct p9_node *node, char *
 	fd = p9_reopen(req, node->fs, node->fd, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	n = p9_readv(req, node->fs, fd, &iov, 1, 0, false);
+	n = p9_readv(req, node->fs, fd, &iov, 1, 0, 0);
 	p9_close(req, node->fs, fd, false);
 	return n;
 }
@@ -418,10 +440,13 @@ void p9_owner_seen(struct p9_node *node, uint32_t mode)
 int p9_owner_write(struct p9_req *req, const struct p9_fid *fid)
 {
 	struct p9_creds creds = {0};
+	int err;
 
 	if (!is_mapped(req) || !fid->uid || fid->uid == P9_NONUNAME ||
 	    !atomic_load(&fid->node->setid))
 		return 0;
-	atomic_store(&fid->node->setid, false);
-	return change_creds(req, fid->node, &creds);
+	err = change_creds(req, fid->node, &creds);
+	if (!err)
+		atomic_store(&fid->node->setid, false);
+	return err;
 }

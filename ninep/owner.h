@@ -43,6 +43,8 @@ struct p9_creds {
 void p9_owner_act(struct p9_req *req, uint32_t uid, const struct p9_node *node);
 /* The same for this node alone. */
 void p9_owner_act_on(struct p9_req *req, uint32_t uid, const struct p9_node *node);
+/* After that, about to move name out of dir: a folder's `..` is its own to change. */
+void p9_owner_act_move(struct p9_req *req, const struct p9_node *dir, const char *name);
 /*
  * After that, about to create something in gid. -EPERM: there are no such ids on the host. Does not
  * wait.
@@ -53,6 +55,8 @@ int p9_owner_act_create(struct p9_req *req, uint32_t uid, uint32_t gid);
 
 /* The mode that something new has on the host; the guest asked for mode, with its type. */
 uint32_t p9_owner_new_mode(const struct p9_req *req, uint32_t mode);
+/* Made otherwise than by Tmknod. */
+#define P9_NO_RDEV UINT64_MAX
 /*
  * What was just made, at name in fd or behind fd itself if name is "", is uid's and gid's. If that
  * fails the caller has to take it away again.

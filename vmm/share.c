@@ -472,6 +472,12 @@ int share_settle(struct share_options *share, uint32_t guest_uid, uint32_t guest
 				"--share: %s: uidmap= and gidmap= are for security_model=idmap, not for "
 				"%s: leave one or the other out",
 				share->host, share_model_name(config->model));
+	/* Half a table would leave the guest's root the host's own groups. */
+	if (privileged && !config->uids.n != !config->gids.n)
+		return why_fail(why, -EINVAL,
+				"--share: %s: uidmap= and gidmap= belong together when root shares a "
+				"folder: give %s=, too",
+				share->host, config->uids.n ? "gidmap" : "uidmap");
 	if (config->model == P9_MODEL_IDMAP && !privileged) {
 		map_you(&config->uids, guest_uid, geteuid());
 		map_you(&config->gids, guest_gid, getegid());

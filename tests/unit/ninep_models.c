@@ -159,6 +159,7 @@ TEST_F(models, mapped_kinds)
 		uint32_t mode;
 		uint64_t rdev;
 	} kinds[] = {
+		{"file", S_IFREG | 0644, 0},
 		{"fifo", S_IFIFO | 0622, 0},
 		{"sock", S_IFSOCK | 0755, 0},
 		{"chr", S_IFCHR | 0666, 5 << 8 | 2},
@@ -201,7 +202,7 @@ TEST_F(models, mapped_kinds)
 		EXPECT_EQ(16, strlen(hex(path, "user.virtfs.rdev")));
 		/* Nothing of the host's is behind it. */
 		ASSERT_EQ(0, p9c_walk(c, 0, 1, kinds[i].name));
-		EXPECT_EQ(-ENXIO, p9c_lopen(c, 1, O_RDWR));
+		EXPECT_EQ(S_ISREG(kinds[i].mode) ? 0 : -ENXIO, p9c_lopen(c, 1, O_RDWR));
 		p9c_clunk(c, 1);
 	}
 	EXPECT_STREQ("0205000000000000", hex(p9c_path(&self->w, "chr"), "user.virtfs.rdev"));
@@ -594,6 +595,71 @@ TEST_F(models, idmap_root)
 	EXPECT_EQ(-EPERM, p9c_setxattr(c, 6, "trusted.x", "x", 1, 0, 1));
 }
 
+/* Nor does it get any by another message, or beside somebody else. */
+TEST_F(models, idmap_root_by_other_ways)
+{
+	static const struct p9_idmap map = {.range = {{0, 100000, 2000}}, .n = 1};
+	struct p9c *c;
+	struct stat st;
+
+	if (!self->root)
+		SKIP(return, "needs root, to act as others");
+	self->w.config.model = P9_MODEL_IDMAP;
+	self->w.config.uids = self->w.config.gids = map;
+	OPEN_WORLD();
+	c = self->c;
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, ""), 0755));
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "in"), 0755));
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "in/dir"), 0755));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "in/secret", "x"));
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, "in/secret"), 0600));
+	ASSERT_EQ(0, chown(p9c_path(&self->w, "in"), 100000, 100000));
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "in2"), 0755));
+	ASSERT_EQ(0, chown(p9c_path(&self->w, "in2"), 100000, 100000));
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "roots"), 0755));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "roots/f", "x"));
+	ASSERT_EQ(0, chown(p9c_path(&self->w, "roots/f"), 100000, 100000));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "roots/closed", "x"));
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, "roots/closed"), 0600));
+	ASSERT_EQ(0, p9c_attach(c, 3, "", 0));
+	ASSERT_EQ(0, p9c_walk(c, 3, 4, "in"));
+	ASSERT_EQ(0, p9c_walk(c, 3, 5, "roots"));
+
+	/* Who is nobody in particular is the guest's root, not the host's. */
+	ASSERT_EQ(0, p9c_walk(c, 0, 6, "in/secret"));
+	EXPECT_EQ(-EACCES, p9c_lopen(c, 6, O_RDWR));
+	p9c_clunk(c, 6);
+	ASSERT_EQ(0, p9c_walk(c, 0, 6, "in"));
+	EXPECT_EQ(-EPERM, p9c_call(c, P9_TMKNOD, "dsdddd", 6, "dev", S_IFCHR | 0666, 1, 3, 0));
+	EXPECT_EQ(0, create(c, 6, "new", 0644, 0));
+	ASSERT_EQ(0, stat(p9c_path(&self->w, "in/new"), &st));
+	EXPECT_EQ(100000, st.st_uid);
+	p9c_clunk(c, 6);
+
+	/* To create what is there is to open it. */
+	ASSERT_EQ(0, p9c_walk(c, 3, 6, "in"));
+	EXPECT_EQ(-EACCES, p9c_lcreate(c, 6, "secret", O_RDWR, 0644, 0));
+	p9c_clunk(c, 6);
+
+	/* A name is its folder's. */
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TUNLINKAT, "dsd", 5, "f", 0));
+	ASSERT_EQ(0, p9c_walk(c, 3, 6, "roots/f"));
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TRENAME, "dds", 6, 4, "f"));
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TREMOVE, "d", 6));
+	EXPECT_EQ(0, access(p9c_path(&self->w, "roots/f"), F_OK));
+
+	/* A folder of the host's root may not be moved; one of its files may. */
+	ASSERT_EQ(0, p9c_walk(c, 3, 7, "in2"));
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TRENAMEAT, "dsds", 4, "dir", 7, "dir"));
+	EXPECT_EQ(0, p9c_call(c, P9_TRENAMEAT, "dsds", 4, "secret", 7, "secret"));
+
+	/* Two users in one request. */
+	ASSERT_EQ(0, p9c_walk(c, 1000, 8, "roots/closed"));
+	EXPECT_EQ(-EPERM, p9c_call(c, P9_TLINK, "dds", 4, 8, "hard"));
+	ASSERT_EQ(0, p9c_walk(c, 1000, 9, "roots"));
+	EXPECT_EQ(-EACCES, p9c_call(c, P9_TRENAMEAT, "dsds", 9, "f", 4, "f"));
+}
+
 /* ACLs name people, too. */
 TEST_F(models, idmap_acls)
 {
@@ -612,6 +678,8 @@ TEST_F(models, idmap_acls)
 	OPEN_WORLD();
 	c = self->c;
 	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "x"));
+	if (self->root)
+		ASSERT_EQ(0, chown(p9c_path(&self->w, "f"), 100000, 100000));
 	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
 	if (p9c_setxattr(c, 1, "system.posix_acl_access", &acl, sizeof(acl), 0, 1000) == -EOPNOTSUPP)
 		SKIP(return, "the file system of TMPDIR has no ACLs");

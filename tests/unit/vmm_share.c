@@ -178,7 +178,7 @@ TEST_F(share, options_of_another_model)
 	EXPECT_NE(strstr(self->why.text, "idmap"), NULL);
 	share_options_free(&self->s);
 	/* A map says which model is meant. */
-	EXPECT_EQ(settle(&self->s, "src,uidmap=0:0:1", &self->notes, &self->why), 0);
+	EXPECT_EQ(settle(&self->s, "src,uidmap=0:0:1,gidmap=0:0:1", &self->notes, &self->why), 0);
 	EXPECT_EQ(self->s.config.model, P9_MODEL_IDMAP);
 }
 
@@ -192,6 +192,12 @@ TEST_F(share, root_has_passthrough)
 	ASSERT_EQ(settle(&self->s, "src,model=idmap", &self->notes, &self->why), 0);
 	EXPECT_EQ(self->s.config.uids.n, 0);
 	EXPECT_TRUE(self->s.config.uids.rest);
+	share_options_free(&self->s);
+	EXPECT_EQ(settle(&self->s, "src,uidmap=0:100000:10", &self->notes, &self->why), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "give gidmap="), NULL);
+	share_options_free(&self->s);
+	EXPECT_EQ(settle(&self->s, "src,gidmap=0:100000:10", &self->notes, &self->why), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "give uidmap="), NULL);
 }
 
 
