@@ -31,6 +31,14 @@ check "without it, root" is "$(out)" "0
 0
 /root root root"
 
+# The init, which is root, sees to it that all is written.
+np -u me --share "$EXT4,access=2000" -- sh -c 'echo hi >mine && cat mine'
+check "in a share that lets in nobody else" is "$(out)" hi
+check "in a share that lets in nobody else: it ends well" is "$status" 0
+mkdir -m 711 "$EXT4/unlisted"
+np -u me --share "$EXT4/unlisted,access=2000" -- true
+check "in one that the user cannot list: it ends well" is "$status" 0
+
 echo 'echo $0 $$; id -un' >"$T/in"
 stdin=$T/in np -u me
 check "without a command: the user's shell" has "$T/out" "ash"
