@@ -96,6 +96,12 @@ ssize_t p9_owner_getxattr(struct p9_req *req, const struct p9_node *node, const 
 
 	if (!n)
 		n = p9_getxattr(req, node, host.s, buf, len);
+	/*
+	 * What cannot be read is as if it were not there, as of owner and mode: user.* takes being able
+	 * to read the file, and Linux's client knows only by an ACL's absence how to show one.
+	 */
+	if (n == -EACCES && config_of(req)->model == P9_MODEL_MAPPED && begins(name, ACL))
+		return -ENODATA;
 	if (n > 0 && is_translated(req, name))
 		return translate_acl(req, buf, (size_t)n, false) ?: n;
 	return n;

@@ -111,5 +111,9 @@ np_as me --root "$root" --share "$EXT4/ours" -- sh -c '
 check "and as root without -u; the root's own files as they are" is "$(out)" "0:0
 0:0"
 check "which may do the same" not [ -e "$EXT4/ours/f" ]
+echo >"$EXT4/ours/closed"
+chmod 600 "$EXT4/ours/closed"
+np_as me --root "$root" --share "$EXT4/ours,model=mapped-xattr,posixacl" -- busybox stat -c %u:%a closed
+check "a file that you cannot read is seen in a mapped share with ACLs" is "$(out)" 0:600
 
 finish
