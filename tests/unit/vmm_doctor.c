@@ -242,6 +242,19 @@ TEST_F(judge, file)
 	EXPECT_STREQ(mend(f, 0), "setfacl -m u:alice:rw /srv/data");
 }
 
+/* Of two entries for her, one for each, the second would take the place of the first. */
+TEST_F(judge, file_that_can_be_neither_read_nor_written)
+{
+	const struct finding *f;
+
+	self->place[2].mode = S_IFREG | 0600;
+	judge(&self->q, &self->found);
+	ASSERT_NE((f = only(&self->found, "write")), NULL);
+	EXPECT_STREQ(f->what,
+		     "alice may not read and write /srv/data: it is -rw------- root:root");
+	EXPECT_STREQ(mend(f, 0), "setfacl -m u:alice:rw /srv/data");
+}
+
 TEST_F(judge, names_are_quoted_for_a_shell)
 {
 	self->place[1].path = "/it's here";
@@ -283,6 +296,26 @@ TEST_F(judge, acl_with_too_narrow_a_mask)
 		     "alice may not create in /srv/data: its ACL gives rwx, but the ACL's mask "
 		     "only r-x");
 	EXPECT_STREQ(mend(f, 0), "setfacl -m m::rwx /srv/data");
+}
+
+/* What chmod calls the group's bits is the mask then: it would mend nothing. */
+TEST_F(judge, acl_with_too_little_for_the_group_of_hers)
+{
+	const struct finding *f;
+
+	self->place[2].gid = 50;
+	strcpy(self->place[2].group, "staff");
+	self->place[2].mode = S_IFDIR | 0770;
+	self->place[2].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_USER, 7, 7 },
+				 { ACL_GROUP_OBJ, 5, 0 }, { ACL_MASK, 7, 0 }, { ACL_OTHER, 0, 0 });
+	judge(&self->q, &self->found);
+	ASSERT_NE((f = only(&self->found, "write")), NULL);
+	EXPECT_EQ(f->layer, LAYER_ACL);
+	EXPECT_STREQ(f->what,
+		     "alice may not create in /srv/data: its ACL gives its own group, staff, only "
+		     "r-x");
+	EXPECT_STREQ(mend(f, 0), "setfacl -R -m u:alice:rwX,d:u:alice:rwX /srv/data");
+	EXPECT_EQ(f->nmends, 1);
 }
 
 /* chmod 700 made it so; the kernel then does not even ask the ACL. */

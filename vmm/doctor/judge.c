@@ -64,6 +64,15 @@ static const char *sudo(const struct question *q, const struct place *place)
 	return q->mender && (!place || q->mender != place->uid) ? "sudo " : "";
 }
 
+/* Whether it is an entry of the ACL that decided, and not a bit of the mode that ls shows. */
+static bool is_by_acl(const struct place *place, const struct access *access)
+{
+	if (access->by == ACCESS_BY_GROUP)
+		return access->masked || (place->acl.n && place->mode & S_IRWXG);
+	return access->masked || access->by == ACCESS_BY_ACL_USER ||
+	       access->by == ACCESS_BY_ACL_GROUP;
+}
+
 /* Why the mode or the ACL did not give it: malloc'd, NULL without memory. */
 static char *reason(const struct place *place, const struct person *person,
 		    const struct access *access)
@@ -80,6 +89,8 @@ static char *reason(const struct place *place, const struct person *person,
 		n = asprintf(&text, "its ACL gives user %s only %s", person->name, perm);
 	else if (access->by == ACCESS_BY_ACL_GROUP)
 		n = asprintf(&text, "its ACL gives group %u only %s", access->id, perm);
+	else if (is_by_acl(place, access))
+		n = asprintf(&text, "its ACL gives its own group, %s, only %s", place->group, perm);
 	else
 		n = asprintf(&text, "it is %s %s:%s%s", mode, place->owner, place->group,
 			     access->by == ACCESS_BY_OWNER   ? ", and its owner gets no more"
@@ -121,7 +132,8 @@ static void mend_access(const struct question *q, struct finding *finding,
 					name, name, path);
 		else if (place->acls != PLACE_NO)
 			finding_command(finding, "%ssetfacl -m u:%s:%s %s", root, name, give, path);
-		if (access->by == ACCESS_BY_GROUP)
+		/* With an ACL, chmod's bits of the group are the mask, and not what the group gets. */
+		if (access->by == ACCESS_BY_GROUP && !place->acl.n)
 			finding_command(finding, "%schmod g+%s %s", root, add, path);
 		else if (access->by == ACCESS_BY_OTHER && !(refusal->want & ACCESS_WRITE))
 			finding_command(finding, "%schmod o+%s %s", root, add, path);
@@ -138,8 +150,7 @@ static bool judge_access(const struct question *q, struct findings *findings,
 {
 	struct access access = access_check(place, q->person, refusal->want);
 	struct finding *finding;
-	bool acl = access.masked || access.by == ACCESS_BY_ACL_USER ||
-		   access.by == ACCESS_BY_ACL_GROUP;
+	bool acl = is_by_acl(place, &access);
 	char *why;
 
 	if (access.allowed)
@@ -465,10 +476,19 @@ static void judge_file(const struct question *q, struct findings *findings,
 {
 	static const struct refusal read = { "read", "read", ACCESS_READ, false };
 	static const struct refusal write = { "write", "write", ACCESS_WRITE, false };
+	static const struct refusal both = { "write", "read and write",
+					     ACCESS_READ | ACCESS_WRITE, false };
+	bool no_read = q->wants & WANT_READ &&
+		       !access_check(place, q->person, ACCESS_READ).allowed;
+	bool no_write = q->wants & WANT_WRITE &&
+			!access_check(place, q->person, ACCESS_WRITE).allowed;
 
-	if (q->wants & WANT_READ)
+	/* Said once: of two mends, each an entry of its own, the second would undo the first. */
+	if (no_read && no_write)
+		judge_access(q, findings, place, &both);
+	else if (no_read)
 		judge_access(q, findings, place, &read);
-	if (q->wants & WANT_WRITE)
+	else if (no_write)
 		judge_access(q, findings, place, &write);
 	judge_label(q, findings, place, NULL,
 		    q->wants & WANT_WRITE ? "read write open" : "read open");
