@@ -255,6 +255,24 @@ TEST_F(judge, file_that_can_be_neither_read_nor_written)
 	EXPECT_STREQ(mend(f, 0), "setfacl -m u:alice:rw /srv/data");
 }
 
+/* Who may write there may do anything; and entries for all below / are there to stay. */
+TEST_F(judge, nobody_is_let_into_the_system)
+{
+	static const char *const system[] = { "/", "/etc", "/usr/local/bin", "/home", "/root" };
+
+	for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++) {
+		self->place[2].path = (char *)system[i];
+		self->place[2].mode = S_IFDIR | 0755;
+		judge(&self->q, &self->found);
+		ASSERT_EQ(self->found.n, i + 1);
+		ASSERT_EQ(self->found.finding[i].nmends, 1) TH_LOG("%s", system[i]);
+		EXPECT_FALSE(self->found.finding[i].mend[0].command);
+	}
+	self->place[2].path = "/home/alice";
+	judge(&self->q, &self->found);
+	EXPECT_TRUE(self->found.finding[self->found.n - 1].mend[0].command);
+}
+
 TEST_F(judge, names_are_quoted_for_a_shell)
 {
 	self->place[1].path = "/it's here";

@@ -107,6 +107,36 @@ struct refusal {
 	bool all;		 /* the mend is for everything below, too */
 };
 
+/*
+ * What makes the machine run, or holds everybody's files: whoever may write there may do anything,
+ * and an entry or a label for all below is no mend but the next trouble.
+ */
+static bool is_system(const char *path)
+{
+	static const char *const whole[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32",
+					     "/lib64", "/proc", "/sbin", "/sys", "/usr" };
+	static const char *const itself[] = { "/", "/home", "/root", "/run", "/var" };
+
+	for (size_t i = 0; i < sizeof(itself) / sizeof(itself[0]); i++)
+		if (!strcmp(path, itself[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		size_t len = strlen(whole[i]);
+
+		if (!strncmp(path, whole[i], len) && (path[len] == '/' || !path[len]))
+			return true;
+	}
+	return false;
+}
+
+static void mend_system(struct finding *finding, const struct place *place)
+{
+	finding_advice(finding,
+		       "share it read-only, or another folder: %s is the system's, and no place for "
+		       "others to write",
+		       place->path);
+}
+
 /* The least first: the one user by an ACL, then the class of the mode that decided. */
 static void mend_access(const struct question *q, struct finding *finding,
 			const struct place *place, const struct access *access,
@@ -124,6 +154,8 @@ static void mend_access(const struct question *q, struct finding *finding,
 	perm_letters(access->perm | refusal->want, give);
 	if (access->by == ACCESS_BY_OWNER) {
 		finding_command(finding, "%schmod u+%s %s", root, add, path);
+	} else if (refusal->want & ACCESS_WRITE && is_system(place->path)) {
+		mend_system(finding, place);
 	} else if (access->masked) {
 		finding_command(finding, "%ssetfacl -m m::%s %s", root, mask, path);
 	} else {
@@ -192,7 +224,9 @@ static void mend_label(const struct question *q, struct finding *finding, const 
 		pattern = NULL;
 	if (pattern)
 		quoted = shell_word(pattern);
-	if (path && quoted && type) {
+	if (is_system(place->path)) {
+		mend_system(finding, place);
+	} else if (path && quoted && type) {
 		finding_command(finding, "%schcon -R -t %s %s", root, type, path);
 		finding_command(finding, "%ssemanage fcontext -a -t %s %s && %srestorecon -RF %s",
 				root, type, quoted, root, path);
