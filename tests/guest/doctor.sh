@@ -350,6 +350,14 @@ check "virtfs" found "security_model=passthrough: QEMU as alice may not chown" \
 
 D=$EXT4/his
 setfacl -b "$D"
+D="$EXT4/two
+lines"
+mkdir -m 700 "$D"
+doctor --share "$D" --as alice
+command=$(mend 'setfacl -R')
+check "a name of two lines: the mend works: $command" bash -c "$command"
+check "a name of two lines: then she can" makes as_alice
+D=$EXT4/his
 doctor --json --share "$D" --as alice
 check "--json: the status" is "$status" 1
 for words in '"kind": "write"' '"layer": "host mode"' '"errno": "EACCES"' '"user": "alice"' '"model": "idmap"' \

@@ -273,6 +273,20 @@ TEST_F(judge, nobody_is_let_into_the_system)
 	EXPECT_TRUE(self->found.finding[self->found.n - 1].mend[0].command);
 }
 
+/* What is shown instead of such a byte would be another file's name. */
+TEST_F(judge, names_that_cannot_be_printed_are_written_as_a_shell_reads_them)
+{
+	char *clean;
+
+	self->place[1].path = "/a\nb\\'\351";
+	self->place[1].mode = S_IFDIR | 0700;
+	judge(&self->q, &self->found);
+	EXPECT_STREQ(mend(&self->found.finding[0], 1), "chmod o+x $'/a\\012b\\\\\\'\\351'");
+	clean = clean_text(mend(&self->found.finding[0], 1));
+	EXPECT_STREQ(clean, mend(&self->found.finding[0], 1));
+	free(clean);
+}
+
 TEST_F(judge, names_are_quoted_for_a_shell)
 {
 	self->place[1].path = "/it's here";

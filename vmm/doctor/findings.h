@@ -71,7 +71,15 @@ void findings_free(struct findings *findings);
 
 /* "host mode", "ACL", … */
 const char *layer_name(enum layer layer);
-/* The word as a shell needs it, quoted if it must be; malloc'd, NULL without memory. */
+/*
+ * A copy that a terminal and JSON can take: what is no UTF-8, and control characters, become '?'.
+ * malloc'd, NULL without memory.
+ */
+char *clean_text(const char *text);
+/*
+ * The word as a shell needs it, quoted if it must be, and so that clean_text() leaves it as it is;
+ * malloc'd, NULL without memory.
+ */
 char *shell_word(const char *word);
 
 #endif

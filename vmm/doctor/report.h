@@ -45,10 +45,4 @@ void report_print(const struct report *report, FILE *to);
 int report_print_json(const struct report *report, FILE *to);
 void report_free(struct report *report);
 
-/*
- * A copy that a terminal and JSON can take: what is no UTF-8, and control characters, become '?'.
- * malloc'd, NULL without memory.
- */
-char *clean_text(const char *text);
-
 #endif
