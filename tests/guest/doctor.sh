@@ -350,6 +350,8 @@ check "virtfs" found "security_model=passthrough: QEMU as alice may not chown" \
 
 D=$EXT4/his
 setfacl -b "$D"
+doctor --share "$D,cache=loose,writeback"
+check "notes: each is there" is "$(grep -c 'note, share' "$T/out")" 2
 D="$EXT4/two
 lines"
 mkdir -m 700 "$D"

@@ -40,15 +40,12 @@ static bool has(const struct findings *findings, const char *kind, const char *p
 	return false;
 }
 
-struct finding *findings_add(struct findings *findings, const char *kind, enum layer layer, int err,
-			     const char *place, const char *fmt, ...)
+static struct finding *add(struct findings *findings, const char *kind, enum layer layer, int err,
+			   const char *place, const char *fmt, va_list ap)
 {
 	struct finding *grown, *finding;
-	va_list ap;
 	int n;
 
-	if (has(findings, kind, place))
-		return NULL;
 	grown = realloc(findings->finding, (findings->n + 1) * sizeof(*grown));
 	if (!grown)
 		goto no_memory;
@@ -61,9 +58,7 @@ struct finding *findings_add(struct findings *findings, const char *kind, enum l
 		.err = err,
 		.place = strdup(place),
 	};
-	va_start(ap, fmt);
 	n = vasprintf(&finding->what, fmt, ap);
-	va_end(ap);
 	if (n < 0 || !finding->place) {
 		free(finding->place);
 		if (n >= 0)
@@ -75,6 +70,30 @@ struct finding *findings_add(struct findings *findings, const char *kind, enum l
 no_memory:
 	findings->no_memory = true;
 	return NULL;
+}
+
+struct finding *findings_add(struct findings *findings, const char *kind, enum layer layer, int err,
+			     const char *place, const char *fmt, ...)
+{
+	struct finding *finding;
+	va_list ap;
+
+	if (has(findings, kind, place))
+		return NULL;
+	va_start(ap, fmt);
+	finding = add(findings, kind, layer, err, place, fmt, ap);
+	va_end(ap);
+	return finding;
+}
+
+void findings_note(struct findings *findings, enum layer layer, const char *place, const char *fmt,
+		   ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	finding_note(add(findings, "note", layer, 0, place, fmt, ap));
+	va_end(ap);
 }
 
 static void add_mend(struct finding *finding, bool command, const char *fmt, va_list ap)

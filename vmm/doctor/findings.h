@@ -59,6 +59,9 @@ struct findings {
 struct finding *findings_add(struct findings *findings, const char *kind, enum layer layer, int err,
 			     const char *place, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
+/* Adds one that refuses nothing, whatever else there is about that place. */
+void findings_note(struct findings *findings, enum layer layer, const char *place, const char *fmt,
+		   ...) __attribute__((format(printf, 4, 5)));
 /* The next mend: a command, or a sentence. NULL is fine. */
 void finding_command(struct finding *finding, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

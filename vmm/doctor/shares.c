@@ -192,8 +192,7 @@ static void add_notes(struct findings *findings, const char *place, const struct
 {
 	for (const char *at = notes->text, *end; at && *at; at = end + 1) {
 		end = strchr(at, '\n');
-		finding_note(findings_add(findings, "note", LAYER_SHARE, 0, place, "%.*s",
-					  (int)(end - at), at));
+		findings_note(findings, LAYER_SHARE, place, "%.*s", (int)(end - at), at);
 	}
 }
 
