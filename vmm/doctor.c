@@ -128,8 +128,11 @@ static int look_at_foreign(struct doctor *doctor, const struct options *opt, str
 	int err = opt->as ? person_find(&qemu, people, opt->as, why) :
 			    qemu_person(&qemu, people, QEMU_CONF, why);
 
-	for (unsigned int i = 0; !err && i < opt->nforeign; i++)
-		err = doctor_foreign(doctor, &opt->foreign[i], &qemu);
+	for (unsigned int i = 0; !err && i < opt->nforeign; i++) {
+		/* Of nothing, nothing refuses; but somebody expects something in it. */
+		err = opt->foreign[i].nshares ? doctor_foreign(doctor, &opt->foreign[i], &qemu) :
+						foreign_no_share(&opt->foreign[i], why);
+	}
 	person_free(&qemu);
 	return err;
 }

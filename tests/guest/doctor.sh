@@ -346,6 +346,10 @@ doctor --virtfs "local,path=$D,mount_tag=t,security_model=passthrough"
 check "virtfs" found "security_model=passthrough: QEMU as alice may not chown" \
 	'use security_model=mapped-xattr'
 
+printf '\n' >"$T/empty.xml"
+doctor --libvirt "$T/empty.xml"
+check "libvirt: nothing in it" refused
+
 # ---- for programs; bad input ----
 
 D=$EXT4/his

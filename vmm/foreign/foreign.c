@@ -14,6 +14,16 @@ int foreign_no_memory(struct why *why)
 	return why_fail(why, -ENOMEM, "there is no memory left to read the configuration");
 }
 
+int foreign_no_share(const struct foreign *f, struct why *why)
+{
+	return why_fail(why, -EINVAL,
+			f->program == FOREIGN_LIBVIRT ?
+				"%s: there is no <filesystem> element in it: give libvirt's XML of a "
+				"shared folder" :
+				"%s: there is no -virtfs or -fsdev in it",
+			f->origin);
+}
+
 /* ---- building it ---- */
 
 int foreign_set(struct foreign_word *word, const char *text, size_t len, unsigned int line,

@@ -119,5 +119,7 @@ const char *foreign_at(const struct foreign *f, const struct foreign_word *word,
  */
 int foreign_to_shares(const struct foreign *f, struct share_options *to, unsigned int room,
 		      unsigned int *n, struct notes *notes, struct why *why);
+/* What there is to say, as a failure, of one in which nothing is shared. -EINVAL. */
+int foreign_no_share(const struct foreign *f, struct why *why);
 
 #endif

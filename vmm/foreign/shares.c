@@ -538,12 +538,7 @@ static int make_all(struct making *m, struct share_options *to, unsigned int roo
 		return 0;
 	if (m->skipped.text[0])
 		return why_fail(m->why, -EINVAL, "nothing is left to share: %s", m->skipped.text);
-	return why_fail(m->why, -EINVAL,
-			f->program == FOREIGN_LIBVIRT ?
-				"%s: there is no <filesystem> element in it: give libvirt's XML of a "
-				"shared folder" :
-				"%s: there is no -virtfs or -fsdev in it",
-			f->origin);
+	return foreign_no_share(f, m->why);
 }
 
 int foreign_to_shares(const struct foreign *f, struct share_options *to, unsigned int room,
