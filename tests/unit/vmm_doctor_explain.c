@@ -139,6 +139,17 @@ TEST_F(explain, changing_the_owner_with_idmap)
 	EXPECT_NE(strstr(self->said, "idmap"), NULL);
 }
 
+/* That the folder cannot be written, either, is no reason for EPERM. */
+TEST_F(explain, changing_the_owner_of_somebody_elses_file)
+{
+	self->config.model = P9_MODEL_IDMAP;
+	start(self, _metadata);
+	refuse(self, P9_REFUSED_CHOWN, -EPERM, "sub");
+	finish(self);
+	EXPECT_EQ(self->lines, 1);
+	EXPECT_NE(strstr(self->said, "idmap"), NULL);
+}
+
 TEST_F(explain, device_node)
 {
 	start(self, _metadata);

@@ -126,16 +126,23 @@ static void judge_model(const struct item *item, struct findings *findings)
 	enum p9_model model = shared->config.model;
 	struct finding *finding;
 
-	if (item->err != -EPERM || findings->n)
+	if (item->err != -EPERM)
 		return;
+	/* What refuses with another error is no cause of this one. */
+	for (size_t i = 0; i < findings->n; i++)
+		if (findings->finding[i].err == EPERM)
+			return;
 	if (item->what == P9_REFUSED_CHOWN) {
 		finding = findings_add(
 			findings, "model-chown", LAYER_MODEL, EPERM, shared->path,
-			model == P9_MODEL_IDMAP
-				? "that owner is nobody on the host in its model, idmap"
-				: "giving files away takes root's privileges");
+			model != P9_MODEL_IDMAP ? "giving files away takes root's privileges"
+			: geteuid() ? "in its model, idmap, an owner can be changed only among the "
+				      "ids that are you, and of your own files, unless root runs "
+				      "ninepin"
+				    : "in its model, idmap, the owner that it has or the one that it "
+				      "was to get is in none of the ranges of uidmap= and gidmap=");
 		if (model == P9_MODEL_IDMAP && !geteuid())
-			finding_advice(finding, "uidmap= and gidmap= for that owner, too");
+			finding_advice(finding, "ranges for both owners");
 		finding_advice(finding,
 			       "security_model=mapped-xattr, which keeps owners in attributes");
 	} else if (item->what == P9_REFUSED_MKNOD) {
