@@ -40,7 +40,7 @@ in 7
 $((dirs * files / 10 - files / 10))
 $((all - files))
 in 7"
-check "the guest saw no trouble" is "$(cat "$T/err")" ''
+check "the guest saw no trouble" is "$(grep -v '^ninepin: cache=loose: ' "$T/err")" ''
 check "the host has them all" is "$(find "$dir" -type f | wc -l)" $all
 
 finish
