@@ -259,12 +259,16 @@ static int choose_root(struct plan *plan, struct why *why)
 static int choose_user(struct plan *plan, struct why *why)
 {
 	const char *root = plan->guest.root ? plan->share[0].path : NULL;
+	gid_t groups[GUEST_MAX_GROUPS];
 	int err;
 
 	if (!plan->opt->user)
 		return 0;
 	err = user_find(&plan->user, plan->opt->user, root, why);
 	plan->guest.user = &plan->user.ids;
+	/* Who works on your files as you may do so by your groups, too. */
+	if (!err && !p9_privileged())
+		user_join(&plan->user, groups, getgroups(GUEST_MAX_GROUPS, groups), getegid());
 	return err;
 }
 

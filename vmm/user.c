@@ -199,6 +199,15 @@ int user_find(struct user *user, const char *text, const char *root, struct why 
 	return ret;
 }
 
+void user_join(struct user *user, const gid_t *groups, int n, gid_t but)
+{
+	struct why full;
+
+	for (int i = 0; i < n; i++)
+		if (groups[i] && groups[i] != but && add_group(user, groups[i], &full))
+			return;
+}
+
 void user_free(struct user *user)
 {
 	free(user->name);

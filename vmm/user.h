@@ -4,6 +4,7 @@
 #define VMM_USER_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "boot/why.h"
 #include "images/config.h"
@@ -25,6 +26,12 @@ struct user {
  * must be zeroed; user_free() is right after either.
  */
 int user_find(struct user *user, const char *text, const char *root, struct why *why);
+/*
+ * Puts the user into further groups, as many as a guest takes: those of whoever runs ninepin, which a
+ * share shows by their own numbers. Not 0, which is the guest's root's, and not `but`, which is
+ * shown as the user's own.
+ */
+void user_join(struct user *user, const gid_t *groups, int n, gid_t but);
 void user_free(struct user *user);
 
 #endif

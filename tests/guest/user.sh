@@ -116,4 +116,11 @@ chmod 600 "$EXT4/ours/closed"
 np_as me --root "$root" --share "$EXT4/ours,model=mapped-xattr,posixacl" -- busybox stat -c %u:%a closed
 check "a file that you cannot read is seen in a mapped share with ACLs" is "$(out)" 0:600
 
+echo 'crew:x:42000:me' >>/etc/group
+mkdir -m 2770 "$EXT4/crew"
+chown 0:42000 "$EXT4/crew"
+np_as me --root "$root" -u other --share "$EXT4/crew" -- sh -c 'echo hi >f; cat f'
+check "a folder that is yours by a group is the command's, too" is "$status $(out)" "0 hi"
+check "with that group" is "$(stat -c %u:%g "$EXT4/crew/f")" 2000:42000
+
 finish

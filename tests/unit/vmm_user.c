@@ -169,6 +169,16 @@ TEST_F(user, too_many_groups)
 	EXPECT_EQ(find(self, "me"), -EINVAL);
 }
 
+/* Whoever runs ninepin brings own groups along, but for root's and what is shown as another. */
+TEST_F(user, joins_groups)
+{
+	static const gid_t groups[] = { 0, 42000, 1000, 42001, 42000 };
+
+	ASSERT_EQ(find(self, "77:5"), 0);
+	user_join(&self->user, groups, 5, 1000);
+	EXPECT_GROUPS(5, 42000, 42001);
+}
+
 TEST_F(user, of_busybox)
 {
 	ASSERT_EQ(user_find(&self->user, "root", NULL, &self->why), 0);
