@@ -329,7 +329,7 @@ int share_option(struct share_options *share, const char *word, struct notes *no
 		return 0;
 	}
 	return why_fail(why, -EINVAL,
-			"--share: unknown option '%s': see ninepin run --help (a comma in a path is "
+			"--share: unknown option '%s': see ninepin run --help-share (a comma in a path is "
 			"written twice)",
 			word);
 }

@@ -559,7 +559,7 @@ TEST_F(libvirt, large_file)
 	foreign_free(&self->m.f);
 	ASSERT_EQ(ftruncate(fd, 1 << 30), 0);
 	EXPECT_EQ(foreign_read_libvirt(&self->m.f, path, &self->m.why), -EINVAL);
-	EXPECT_WHY(&self->m, "more than 16 MiB are no configuration");
+	EXPECT_WHY(&self->m, "more than 1 MiB are no configuration");
 	close(fd);
 	unlink(path);
 }

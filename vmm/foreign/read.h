@@ -6,7 +6,7 @@
 #include "vmm/foreign/foreign.h"
 
 /* The most bytes of a configuration: far more than any, and what a parser's int can count. */
-#define FOREIGN_MAX_BYTES (16u << 20)
+#define FOREIGN_MAX_BYTES (1u << 20)
 /* The most words of a command line that are looked at. */
 #define FOREIGN_MAX_WORDS 256
 
