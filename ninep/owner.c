@@ -347,7 +347,10 @@ ssize_t p9_owner_readlink(struct p9_req *req, const struct p9_node *node, char *
 /* A folder is a folder, and nothing else can be one; the rest the attribute decides. */
 static uint16_t shown_mode(uint16_t host, uint32_t mode)
 {
-	if (S_ISREG(host) && (mode & S_IFMT) && !S_ISDIR(mode))
+	bool kind = S_ISREG(mode) || S_ISLNK(mode) || S_ISCHR(mode) || S_ISBLK(mode) ||
+		    S_ISFIFO(mode) || S_ISSOCK(mode);
+
+	if (S_ISREG(host) && kind)
 		return (uint16_t)mode;
 	return (uint16_t)((host & S_IFMT) | (mode & 07777));
 }

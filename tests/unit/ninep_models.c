@@ -309,6 +309,9 @@ TEST_F(models, mapped_nonsense)
 	/* No type, as some clients sent it; a value of another size. */
 	ASSERT_EQ(0, setxattr(p9c_path(&self->w, "f"), "user.virtfs.mode", "\x80\x01\0\0", 4, 0));
 	EXPECT_EQ(0100600, attr_of(c, "f").mode);
+	/* A type that is none. */
+	ASSERT_EQ(0, setxattr(p9c_path(&self->w, "f"), "user.virtfs.mode", "\xff\xff\xff\xff", 4, 0));
+	EXPECT_EQ(0107777, attr_of(c, "f").mode);
 	ASSERT_EQ(0, setxattr(p9c_path(&self->w, "f"), "user.virtfs.uid", "\x05\0", 2, 0));
 	EXPECT_EQ(self->uid, attr_of(c, "f").uid);
 	/* A symbolic link of the host's own is one. */
