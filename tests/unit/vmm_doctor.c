@@ -347,7 +347,8 @@ TEST_F(judge, acl_with_too_little_for_the_group_of_hers)
 		     "alice may not create in /srv/data: its ACL gives its own group, staff, only "
 		     "r-x");
 	EXPECT_STREQ(mend(f, 0), "setfacl -R -m u:alice:rwX,d:u:alice:rwX /srv/data");
-	EXPECT_EQ(f->nmends, 1);
+	EXPECT_STREQ(mend(f, 1), "setfacl -m g::rwx /srv/data");
+	EXPECT_EQ(f->nmends, 2);
 }
 
 /* chmod 700 made it so; the kernel then does not even ask the ACL. */
@@ -409,6 +410,21 @@ TEST_F(judge, acl_of_a_group)
 	judge(&self->q, &self->found);
 	EXPECT_NE(only(&self->found, "write"), NULL);
 	EXPECT_EQ(self->found.finding[0].layer, LAYER_ACL);
+}
+
+/* The kernel does not ask it, but the group's bits are its mask all the same. */
+TEST_F(judge, acl_of_the_owning_group_with_an_empty_mask)
+{
+	const struct finding *f;
+
+	self->place[2].mode = S_IFDIR | 0700;
+	self->place[2].gid = 50;
+	self->place[2].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_GROUP_OBJ, 5, 0 },
+				 { ACL_MASK, 0, 0 }, { ACL_OTHER, 0, 0 });
+	judge(&self->q, &self->found);
+	ASSERT_NE((f = only(&self->found, "write")), NULL);
+	EXPECT_EQ(f->layer, LAYER_ACL);
+	EXPECT_STREQ(mend(f, 1), "setfacl -m g::rwx /srv/data");
 }
 
 /* The file's own group is none of hers, and no entry fits: she is another. */
@@ -676,6 +692,16 @@ TEST_F(judge, what_cannot_be_looked_at_for_a_reason)
 	self->place[2].mode = S_IFDIR | 0700;
 	judge(&self->q, &self->found);
 	EXPECT_NE(only(&self->found, "search"), NULL);
+}
+
+TEST_F(judge, no_more_mends_than_fit)
+{
+	struct finding *f = findings_add(&self->found, "kind", LAYER_PATH, 0, "/", "what");
+
+	for (int i = 0; i < FINDING_MENDS + 2; i++)
+		finding_command(f, "%d", i);
+	EXPECT_EQ(f->nmends, FINDING_MENDS);
+	EXPECT_STREQ(mend(f, FINDING_MENDS - 1), "3");
 }
 
 TEST_F(judge, each_cause_is_said_once)

@@ -257,4 +257,27 @@ TEST_F(explain, never_started)
 	EXPECT_EQ(self->lines, 0);
 }
 
+TEST_F(explain, creating_by_an_id_in_no_range)
+{
+	self->config.model = P9_MODEL_IDMAP;
+	start(self, _metadata);
+	refuse(self, P9_REFUSED_CREATE, -EPERM, "open/x");
+	finish(self);
+	EXPECT_EQ(self->lines, 1);
+	EXPECT_NE(strstr(self->said, "the guest's user or group is in no range of uidmap= and "
+				     "gidmap=; mend: uidmap= and gidmap= for them, too"),
+		  NULL);
+}
+
+/* An id that is in no range stays as it is: it is something else. */
+TEST_F(explain, creating_by_an_id_that_stays)
+{
+	self->config.model = P9_MODEL_IDMAP;
+	self->config.uids.rest = self->config.gids.rest = true;
+	start(self, _metadata);
+	refuse(self, P9_REFUSED_CREATE, -EPERM, "open/x");
+	finish(self);
+	EXPECT_NE(strstr(self->said, "nothing that can be read says why"), NULL);
+}
+
 TEST_HARNESS_MAIN

@@ -91,7 +91,7 @@ static struct access by_mode_and_acl(const struct place *place, const struct per
 	if (!access.allowed && place->acl.n) {
 		struct access acl = by_acl(place, person, want);
 
-		if (acl.masked)
+		if (acl.masked || acl.by == ACCESS_BY_GROUP)
 			return acl;
 	}
 	return access;

@@ -130,7 +130,7 @@ static void judge_model(const struct item *item, struct findings *findings)
 		return;
 	/* What refuses with another error is no cause of this one. */
 	for (size_t i = 0; i < findings->n; i++)
-		if (findings->finding[i].err == EPERM)
+		if (findings->finding[i].err == EPERM && findings->finding[i].refuses)
 			return;
 	if (item->what == P9_REFUSED_CHOWN) {
 		finding = findings_add(
@@ -150,6 +150,11 @@ static void judge_model(const struct item *item, struct findings *findings)
 				       "making device nodes takes root's privileges on the host");
 		finding_advice(finding, "security_model=mapped-xattr, which keeps what they are in "
 					"attributes");
+	} else if (item->what == P9_REFUSED_CREATE && model == P9_MODEL_IDMAP &&
+		   !(shared->config.uids.rest && shared->config.gids.rest)) {
+		finding = findings_add(findings, "model-create", LAYER_MODEL, EPERM, shared->path,
+				       "the guest's user or group is in no range of uidmap= and gidmap=");
+		finding_advice(finding, "uidmap= and gidmap= for them, too");
 	}
 }
 

@@ -100,9 +100,10 @@ static void add_mend(struct finding *finding, bool command, const char *fmt, va_
 {
 	struct mend *mend = &finding->mend[finding->nmends];
 
+	if (finding->nmends == FINDING_MENDS || vasprintf(&mend->text, fmt, ap) < 0)
+		return;
 	mend->command = command;
-	if (finding->nmends < FINDING_MENDS && vasprintf(&mend->text, fmt, ap) >= 0)
-		finding->nmends++;
+	finding->nmends++;
 }
 
 void finding_command(struct finding *finding, const char *fmt, ...)

@@ -41,11 +41,12 @@ static void kvm_refused(struct findings *findings, const struct place *place,
 			     "%s may not open " KVM ", which is %s:%s's with mode %o", person->name,
 			     place->owner, place->group, place->mode & 07777);
 
-	if ((place->mode & 060) == 060)
-		finding_command(finding, "%susermod -aG %s %s    # then log in again", sudo(),
-				place->group, person->name);
 	finding_command(finding, "%ssetfacl -m u:%s:rw " KVM "    # until the next boot", sudo(),
 			person->name);
+	/* Root's group may have far more than this device. */
+	if ((place->mode & 060) == 060 && place->gid)
+		finding_command(finding, "%susermod -aG %s %s    # then log in again", sudo(),
+				place->group, person->name);
 }
 
 static void judge_kvm(struct subject *subject, const struct facts *facts,

@@ -68,7 +68,7 @@ static const char *sudo(const struct question *q, const struct place *place)
 static bool is_by_acl(const struct place *place, const struct access *access)
 {
 	if (access->by == ACCESS_BY_GROUP)
-		return access->masked || (place->acl.n && place->mode & S_IRWXG);
+		return place->acl.n;
 	return access->masked || access->by == ACCESS_BY_ACL_USER ||
 	       access->by == ACCESS_BY_ACL_GROUP;
 }
@@ -164,8 +164,10 @@ static void mend_access(const struct question *q, struct finding *finding,
 					name, name, path);
 		else if (place->acls != PLACE_NO)
 			finding_command(finding, "%ssetfacl -m u:%s:%s %s", root, name, give, path);
-		/* With an ACL, chmod's bits of the group are the mask, and not what the group gets. */
-		if (access->by == ACCESS_BY_GROUP && !place->acl.n)
+		/* With an ACL, the mode's group bits are its mask. */
+		if (access->by == ACCESS_BY_GROUP && place->acl.n)
+			finding_command(finding, "%ssetfacl -m g::%s %s", root, give, path);
+		else if (access->by == ACCESS_BY_GROUP)
 			finding_command(finding, "%schmod g+%s %s", root, add, path);
 		else if (access->by == ACCESS_BY_OTHER && !(refusal->want & ACCESS_WRITE))
 			finding_command(finding, "%schmod o+%s %s", root, add, path);
