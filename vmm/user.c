@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -36,12 +37,19 @@ static bool is_number(const char *text, uint32_t *id)
 	return true;
 }
 
-/* A file of the root as those in it see it: links stay within. NULL with errno. */
+/*
+ * A file of the root as those in it see it: links stay within. What is none, such as a FIFO, must not
+ * be waited for. NULL with errno.
+ */
 static FILE *open_file(const char *root, const char *path)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	struct open_how how = {
+		.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT,
+	};
 	int dir = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	FILE *file;
+	FILE *file = NULL;
+	struct stat st;
 	int fd;
 
 	if (dir < 0)
@@ -50,7 +58,9 @@ static FILE *open_file(const char *root, const char *path)
 	close(dir);
 	if (fd < 0)
 		return NULL;
-	file = fdopen(fd, "r");
+	errno = EINVAL;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		file = fdopen(fd, "r");
 	if (!file)
 		close(fd);
 	return file;

@@ -154,6 +154,22 @@ TEST_F(user, links_stay_within)
 	EXPECT_EQ(find(self, "daemon"), -EINVAL);
 }
 
+/* Nobody writes to it, so that opening it would wait for ever. */
+TEST_F_TIMEOUT(user, files_that_are_none, 10)
+{
+	unlink("etc/passwd");
+	unlink("etc/group");
+	ASSERT_EQ(mkfifo("etc/passwd", 0644), 0);
+	ASSERT_EQ(mkdir("etc/group", 0755), 0);
+	EXPECT_EQ(find(self, "me"), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "/etc/passwd, which would know the user 'me', cannot be "
+					 "read"),
+		  NULL);
+	EXPECT_EQ(find(self, "1000:me"), -EINVAL);
+	ASSERT_EQ(find(self, "1000:5"), 0);
+	EXPECT_GROUPS(5);
+}
+
 TEST_F(user, too_many_groups)
 {
 	FILE *f = fopen("etc/group", "w");
