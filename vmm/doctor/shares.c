@@ -134,8 +134,13 @@ static char *from_guest(const char *root, const char *guest, const char *path)
 {
 	char *host;
 
-	if (!guest || !is_within(path, guest) ||
-	    asprintf(&host, "%s/%s", root, path + strlen(guest)) < 0)
+	size_t len = guest ? strlen(guest) : 0;
+
+	/* A place may be written with slashes at its end, and / is nothing else. */
+	while (len && guest[len - 1] == '/')
+		len--;
+	if (!guest || strncmp(path, guest, len) != 0 || (path[len] && path[len] != '/') ||
+	    asprintf(&host, "%s/%s", root, path + len) < 0)
 		return NULL;
 	return host;
 }
