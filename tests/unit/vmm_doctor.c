@@ -11,6 +11,7 @@
 #include "kselftest_harness.h"
 #include "vmm/doctor/access.h"
 #include "vmm/doctor/judge.h"
+#include "vmm/notes.h"
 
 #define ALICE 1000
 

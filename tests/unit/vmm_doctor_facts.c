@@ -12,6 +12,7 @@
 #include "kselftest_harness.h"
 #include "vmm/doctor/facts.h"
 #include "vmm/doctor/report.h"
+#include "vmm/notes.h"
 
 FIXTURE(walk)
 {

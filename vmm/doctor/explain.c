@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/doctor/judge.h"
-#include "vmm/doctor/report.h"
+#include "vmm/notes.h"
 #include "vmm/share.h"
 
 /* A guest can be refused things faster than anybody looks into them; what is more is dropped. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/notes.h"
+
 static const char *const layers[] = {
 	[LAYER_PATH] = "path",
 	[LAYER_MODE] = "host mode",
@@ -152,64 +154,6 @@ void findings_free(struct findings *findings)
 			free(finding->mend[k].text);
 	}
 	free(findings->finding);
-}
-
-/* Bytes of the UTF-8 character at text, 0: it is none. RFC 3629 §4. */
-static size_t utf8_length(const unsigned char *text)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t n;
-
-	if (text[0] < 0x80)
-		return 1;
-	if (text[0] >= 0xc2 && text[0] <= 0xdf)
-		n = 2;
-	else if (text[0] >= 0xe0 && text[0] <= 0xef)
-		n = 3;
-	else if (text[0] >= 0xf0 && text[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (text[0] == 0xe0)
-		low = 0xa0;
-	if (text[0] == 0xed)
-		high = 0x9f;
-	if (text[0] == 0xf0)
-		low = 0x90;
-	if (text[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < n; i++) {
-		if (text[i] < low || text[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return n;
-}
-
-char *clean_text(const char *text)
-{
-	char *clean = malloc(strlen(text) + 1), *to = clean;
-
-	if (!clean)
-		return NULL;
-	while (*text) {
-		const unsigned char *at = (const unsigned char *)text;
-		size_t n = utf8_length(at);
-		/* Those of C1 are a terminal's, too. */
-		bool control = *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0);
-
-		if (!n || control) {
-			*to++ = '?';
-			text += n ? n : 1;
-		} else {
-			memcpy(to, text, n);
-			to += n;
-			text += n;
-		}
-	}
-	*to = '\0';
-	return clean;
 }
 
 /* $'…', in which any byte can be written as what is printed anyway. */

@@ -75,11 +75,6 @@ void findings_free(struct findings *findings);
 /* "host mode", "ACL", … */
 const char *layer_name(enum layer layer);
 /*
- * A copy that a terminal and JSON can take: what is no UTF-8, and control characters, become '?'.
- * malloc'd, NULL without memory.
- */
-char *clean_text(const char *text);
-/*
  * The word as a shell needs it, quoted if it must be, and so that clean_text() leaves it as it is;
  * malloc'd, NULL without memory.
  */

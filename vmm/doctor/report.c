@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/notes.h"
+
 #define WIDTH 100 /* columns of a line; commands are not broken */
 
 struct subject *report_add(struct report *report, const char *kind, const char *fmt, ...)
