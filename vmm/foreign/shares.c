@@ -310,11 +310,18 @@ static void say_rest(struct making *m)
 
 /* ---- how it is mounted ---- */
 
+/* Whether a word is this option with a value. */
+static bool is_option(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(word, name, len) && word[len] == '=';
+}
+
 /* Words of a mount that nothing has to be done for, or that say something on the wrong side. */
 static bool answer_mount_word(struct making *m, const struct foreign_word *at, const char *word)
 {
 	static const char *const waits[] = { "_netdev", "nofail", "noauto", "auto", "defaults" };
-	size_t key = strcspn(word, "=");
 
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
 		if (!strcmp(word, waits[i]) || !strncmp(word, "x-", 2)) {
@@ -323,7 +330,7 @@ static bool answer_mount_word(struct making *m, const struct foreign_word *at, c
 			     word);
 			return true;
 		}
-	if (!strncmp(word, "security_model", key) && word[key]) {
+	if (is_option(word, "security_model")) {
 		note(m, at,
 		     "%s: ignored: it is no option of mount's, the host decides it: %s, or ninepin run "
 		     "--share %s,%s",
@@ -332,11 +339,11 @@ static bool answer_mount_word(struct making *m, const struct foreign_word *at, c
 		     m->from->path.text, word);
 		return true;
 	}
-	if (!strncmp(word, "version", key) && word[key] && strcmp(word + key, "=9p2000.L") != 0) {
+	if (is_option(word, "version") && strcmp(word, "version=9p2000.L") != 0) {
 		note(m, at, "%s: ninepin speaks 9p2000.L only, and mounts with that", word);
 		return true;
 	}
-	if (!strncmp(word, "trans", key) && word[key] && strcmp(word + key, "=virtio") != 0) {
+	if (is_option(word, "trans") && strcmp(word, "trans=virtio") != 0) {
 		note(m, at, "%s: the folder comes by virtio, and is mounted with trans=virtio", word);
 		return true;
 	}
