@@ -290,9 +290,11 @@ TEST_F(judge, names_that_cannot_be_printed_are_written_as_a_shell_reads_them)
 
 TEST_F(judge, names_are_quoted_for_a_shell)
 {
+	self->alice.name = "al ice";
 	self->place[1].path = "/it's here";
 	self->place[1].mode = S_IFDIR | 0700;
 	judge(&self->q, &self->found);
+	EXPECT_STREQ(mend(&self->found.finding[0], 0), "setfacl -m u:'al ice':x '/it'\\''s here'");
 	EXPECT_STREQ(mend(&self->found.finding[0], 1), "chmod o+x '/it'\\''s here'");
 }
 
@@ -362,7 +364,8 @@ TEST_F(judge, acl_with_an_empty_mask)
 				 { ACL_GROUP_OBJ, 5, 0 }, { ACL_MASK, 0, 0 }, { ACL_OTHER, 0, 0 });
 	judge(&self->q, &self->found);
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
-	EXPECT_STREQ(mend(f, 0), "setfacl -m m::rwx /srv/data");
+	EXPECT_STREQ(mend(f, 0),
+		     "setfacl -m m::rwx /srv/data    # also widens what the mask leaves to others");
 }
 
 TEST_F(judge, acl_that_is_not_asked_does_not_refuse)
@@ -426,6 +429,41 @@ TEST_F(judge, acl_of_the_owning_group_with_an_empty_mask)
 	ASSERT_NE((f = only(&self->found, "write")), NULL);
 	EXPECT_EQ(f->layer, LAYER_ACL);
 	EXPECT_STREQ(mend(f, 1), "setfacl -m g::rwx /srv/data");
+}
+
+/* What a mask keeps from others they get when it is set anew. */
+TEST_F(judge, acl_whose_mask_narrows_others)
+{
+	static const char remark[] = "    # also widens what the mask leaves to others";
+	struct acl_entry *user;
+	const struct finding *f;
+
+	self->place[2].mode = S_IFDIR | 0750;
+	self->place[2].gid = 50;
+	self->place[2].acl = ACL({ ACL_USER_OBJ, 7, 0 }, { ACL_USER, 7, 4 },
+				 { ACL_GROUP_OBJ, 5, 0 }, { ACL_MASK, 5, 0 }, { ACL_OTHER, 0, 0 });
+	user = &self->place[2].acl.entry[1];
+	judge(&self->q, &self->found);
+	ASSERT_NE((f = only(&self->found, "write")), NULL);
+	EXPECT_NE(strstr(mend(f, 0), remark), NULL);
+	EXPECT_NE(strstr(mend(f, 1), remark), NULL);
+	findings_free(&self->found);
+	self->found = (struct findings){ 0 };
+	/* Another whom it does not narrow. */
+	user->perm = 5;
+	judge(&self->q, &self->found);
+	ASSERT_NE((f = only(&self->found, "write")), NULL);
+	EXPECT_STREQ(mend(f, 0), "setfacl -R -m u:alice:rwX,d:u:alice:rwX /srv/data");
+	EXPECT_STREQ(mend(f, 1), "setfacl -m g::rwx /srv/data");
+	findings_free(&self->found);
+	self->found = (struct findings){ 0 };
+	/* The mask itself is too narrow, for others as for her. */
+	*user = (struct acl_entry){ ACL_USER, 7, ALICE };
+	self->place[2].acl.entry[2].perm = 7;
+	judge(&self->q, &self->found);
+	ASSERT_NE((f = only(&self->found, "write")), NULL);
+	EXPECT_STREQ(mend(f, 0),
+		     "setfacl -m m::rwx /srv/data    # also widens what the mask leaves to others");
 }
 
 /* The file's own group is none of hers, and no entry fits: she is another. */

@@ -180,6 +180,18 @@ TEST_F(selinux, svirt_may_not_write_virt_content_t)
 		     "restorecon -RF /srv/data");
 }
 
+/* semanage takes a regular expression, and no spaces in it. */
+TEST_F(selinux, a_name_that_is_no_regular_expression)
+{
+	self->place[2].label = "system_u:object_r:virt_content_t:s0";
+	self->place[2].path = "/srv/a.b (c)";
+	judge(&self->q, &self->found);
+	ASSERT_EQ(self->found.n, 1);
+	EXPECT_STREQ(self->found.finding[0].mend[1].text,
+		     "semanage fcontext -a -t svirt_image_t '/srv/a\\.b\\s\\(c\\)(/.*)?' && "
+		     "restorecon -RF '/srv/a.b (c)'");
+}
+
 TEST_F(selinux, svirt_may_read_virt_content_t)
 {
 	self->place[2].label = "system_u:object_r:virt_content_t:s0";

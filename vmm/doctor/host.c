@@ -40,13 +40,18 @@ static void kvm_refused(struct findings *findings, const struct place *place,
 		findings_add(findings, "kvm-permission", LAYER_KVM, EACCES, KVM,
 			     "%s may not open " KVM ", which is %s:%s's with mode %o", person->name,
 			     place->owner, place->group, place->mode & 07777);
+	char *name = shell_word(person->name);
+	char *group = shell_word(place->group);
 
-	finding_command(finding, "%ssetfacl -m u:%s:rw " KVM "    # until the next boot", sudo(),
-			person->name);
+	if (name)
+		finding_command(finding, "%ssetfacl -m u:%s:rw " KVM "    # until the next boot",
+				sudo(), name);
 	/* Root's group may have far more than this device. */
-	if ((place->mode & 060) == 060 && place->gid)
+	if (name && group && (place->mode & 060) == 060 && place->gid)
 		finding_command(finding, "%susermod -aG %s %s    # then log in again", sudo(),
-				place->group, person->name);
+				group, name);
+	free(name);
+	free(group);
 }
 
 static void judge_kvm(struct subject *subject, const struct facts *facts,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
+#include <linux/posix_acl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,17 +138,54 @@ static void mend_system(struct finding *finding, const struct place *place)
 		       place->path);
 }
 
+static bool is_entry(const struct acl_entry *entry, enum access_by by, uint32_t id)
+{
+	switch (entry->tag) {
+	case ACL_USER:
+		return by == ACCESS_BY_ACL_USER && entry->id == id;
+	case ACL_GROUP_OBJ:
+		return by == ACCESS_BY_GROUP;
+	case ACL_GROUP:
+		return by == ACCESS_BY_ACL_GROUP && entry->id == id;
+	default:
+		return false;
+	}
+}
+
+/*
+ * setfacl(1) sets the mask to what all entries have together, if it is not told another. What the
+ * mask kept from others they then have; more is what of it can become theirs. A command's remark.
+ */
+static const char *widens(const struct acl *acl, enum access_by by, uint32_t id, unsigned int more)
+{
+	unsigned int mask = 7;
+
+	for (size_t i = 0; i < acl->n; i++)
+		if (acl->entry[i].tag == ACL_MASK)
+			mask = acl->entry[i].perm;
+	for (size_t i = 0; i < acl->n; i++) {
+		const struct acl_entry *entry = &acl->entry[i];
+		bool masked = entry->tag == ACL_USER || entry->tag == ACL_GROUP ||
+			      entry->tag == ACL_GROUP_OBJ;
+
+		if (masked && entry->perm & more & ~mask && !is_entry(entry, by, id))
+			return "    # also widens what the mask leaves to others";
+	}
+	return "";
+}
+
 /* The least first: the one user by an ACL, then the class of the mode that decided. */
 static void mend_access(const struct question *q, struct finding *finding,
 			const struct place *place, const struct access *access,
 			const struct refusal *refusal)
 {
-	char mask[4], add[4], give[4], *path = shell_word(place->path);
-	const char *root = sudo(q, place);
-	const char *name = q->person->name;
+	char mask[4], add[4], give[4];
+	char *path = shell_word(place->path), *name = shell_word(q->person->name);
+	const char *root = sudo(q, place), *wider;
+	uint32_t uid = q->person->uid;
 
-	if (!path)
-		return;
+	if (!path || !name)
+		goto out;
 	perm_text(access->mask | refusal->want, mask);
 	perm_letters(refusal->want, add);
 	/* An entry of one's own takes the place of what one has as one of a group or of all. */
@@ -157,16 +195,21 @@ static void mend_access(const struct question *q, struct finding *finding,
 	} else if (refusal->want & ACCESS_WRITE && is_system(place->path)) {
 		mend_system(finding, place);
 	} else if (access->masked) {
-		finding_command(finding, "%ssetfacl -m m::%s %s", root, mask, path);
+		wider = widens(&place->acl, access->by,
+			       access->by == ACCESS_BY_ACL_USER ? uid : access->id, refusal->want);
+		finding_command(finding, "%ssetfacl -m m::%s %s%s", root, mask, path, wider);
 	} else {
+		wider = widens(&place->acl, ACCESS_BY_ACL_USER, uid, 7);
 		if (place->acls != PLACE_NO && refusal->all)
-			finding_command(finding, "%ssetfacl -R -m u:%s:rwX,d:u:%s:rwX %s", root,
-					name, name, path);
+			finding_command(finding, "%ssetfacl -R -m u:%s:rwX,d:u:%s:rwX %s%s", root,
+					name, name, path, wider);
 		else if (place->acls != PLACE_NO)
-			finding_command(finding, "%ssetfacl -m u:%s:%s %s", root, name, give, path);
+			finding_command(finding, "%ssetfacl -m u:%s:%s %s%s", root, name, give,
+					path, wider);
 		/* With an ACL, the mode's group bits are its mask. */
 		if (access->by == ACCESS_BY_GROUP && place->acl.n)
-			finding_command(finding, "%ssetfacl -m g::%s %s", root, give, path);
+			finding_command(finding, "%ssetfacl -m g::%s %s%s", root, give, path,
+					widens(&place->acl, ACCESS_BY_GROUP, 0, 7));
 		else if (access->by == ACCESS_BY_GROUP)
 			finding_command(finding, "%schmod g+%s %s", root, add, path);
 		else if (access->by == ACCESS_BY_OTHER && !(refusal->want & ACCESS_WRITE))
@@ -175,7 +218,9 @@ static void mend_access(const struct question *q, struct finding *finding,
 			finding_command(finding, "%schown %s %s", q->mender ? "sudo " : "", name,
 					path);
 	}
+out:
 	free(path);
+	free(name);
 }
 
 /* False: refused, and found. */
@@ -217,12 +262,29 @@ static const char *writable_type(const char *context)
 	return NULL;
 }
 
+/* The path as a regular expression of semanage(8), which takes no spaces; malloc'd. */
+static char *regex_word(const char *path)
+{
+	char *regex = malloc(2 * strlen(path) + 1), *to = regex;
+
+	if (!regex)
+		return NULL;
+	for (; *path; path++) {
+		if (*path == ' ' || strchr(".^$?*+|[](){}\\", *path))
+			*to++ = '\\';
+		*to++ = *path == ' ' ? 's' : *path;
+	}
+	*to = '\0';
+	return regex;
+}
+
 static void mend_label(const struct question *q, struct finding *finding, const struct place *place)
 {
 	const char *type = writable_type(q->context), *root = q->mender ? "sudo " : "";
-	char *path = shell_word(place->path), *pattern = NULL, *quoted = NULL;
+	char *path = shell_word(place->path), *regex = regex_word(place->path);
+	char *pattern = NULL, *quoted = NULL;
 
-	if (asprintf(&pattern, "%s(/.*)?", place->path) < 0)
+	if (!regex || asprintf(&pattern, "%s(/.*)?", regex) < 0)
 		pattern = NULL;
 	if (pattern)
 		quoted = shell_word(pattern);
@@ -236,6 +298,7 @@ static void mend_label(const struct question *q, struct finding *finding, const 
 		finding_command(finding, "%sausearch -m avc -ts recent | audit2allow -w", root);
 	}
 	free(path);
+	free(regex);
 	free(pattern);
 	free(quoted);
 }
@@ -432,10 +495,10 @@ static void judge_quota(const struct question *q, struct findings *findings,
 	const struct mount_fact *mount = facts_mount(q->facts, place);
 	const char *at = mount ? mount->point : place->path, *root = q->mender ? "sudo " : "";
 	const char *name = q->person->name;
-	char *point = shell_word(at);
+	char *point = shell_word(at), *user = shell_word(name);
 	struct finding *finding;
 
-	if (!point || !quota->known || person_can(q->person, CAP_SYS_RESOURCE))
+	if (!point || !user || !quota->known || person_can(q->person, CAP_SYS_RESOURCE))
 		goto out;
 	if (is_over(quota->space, quota->space_soft, quota->space_hard, quota->space_late,
 		    LEAST_ROOM)) {
@@ -448,7 +511,7 @@ static void judge_quota(const struct question *q, struct findings *findings,
 		finding_command(finding,
 				"%ssetquota -u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
 				" %s",
-				root, name, kib(quota->space_soft * 2), kib(quota->space_hard * 2),
+				root, user, kib(quota->space_soft * 2), kib(quota->space_hard * 2),
 				quota->files_soft, quota->files_hard, point);
 	}
 	if (is_over(quota->files, quota->files_soft, quota->files_hard, quota->files_late, 1)) {
@@ -460,11 +523,12 @@ static void judge_quota(const struct question *q, struct findings *findings,
 		finding_command(finding,
 				"%ssetquota -u %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
 				" %s",
-				root, name, kib(quota->space_soft), kib(quota->space_hard),
+				root, user, kib(quota->space_soft), kib(quota->space_hard),
 				quota->files_soft * 2, quota->files_hard * 2, point);
 	}
 out:
 	free(point);
+	free(user);
 }
 
 static void judge_change(const struct question *q, struct findings *findings,
