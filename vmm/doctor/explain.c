@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #define RECENT 256
 /* Sentences. A guest must not fill a log with them. */
 #define MOST 32
+/* Refusals that are looked into, so that it ends also where they have few causes. */
+#define MOST_LOOKS 500
 
 struct item {
 	struct shared *shared;
@@ -56,9 +59,11 @@ struct explain {
 	bool end;
 	uint64_t recent[RECENT];
 
+	atomic_bool enough; /* nothing is looked into any more */
+
 	/* The thread's own: causes that were said. */
 	char *said[MOST];
-	unsigned int nsaid;
+	unsigned int nsaid, looks;
 };
 
 /* ---- what is to be looked into ---- */
@@ -99,7 +104,7 @@ void explain_refusal(void *arg, const struct p9_refusal *refusal)
 
 	while (shared < e->shared + e->nshared && shared->share != refusal->share)
 		shared++;
-	if (shared == e->shared + e->nshared)
+	if (shared == e->shared + e->nshared || atomic_load(&e->enough))
 		return;
 	pthread_mutex_lock(&e->lock);
 	if (e->n < QUEUE && e->recent[hash % RECENT] != hash) {
@@ -231,9 +236,6 @@ static void say(struct explain *e, const struct item *item, const char *why, con
 	if (clean)
 		e->say(e->arg, clean);
 	free(clean);
-	if (e->nsaid == MOST)
-		e->say(e->arg, "what else is refused to the guest is not explained any more: see "
-			       "ninepin doctor");
 }
 
 /* The cause that fits the error, if there is one that was not yet said. */
@@ -243,7 +245,7 @@ static void explain(struct explain *e, const struct item *item)
 	const struct finding *cause = NULL;
 	char *unknown;
 
-	if (e->nsaid == MOST || find(e, item, &findings))
+	if (find(e, item, &findings))
 		goto out;
 	for (size_t i = 0; i < findings.n && !cause; i++)
 		if (findings.finding[i].err == -item->err && findings.finding[i].refuses)
@@ -258,6 +260,17 @@ static void explain(struct explain *e, const struct item *item)
 	}
 out:
 	findings_free(&findings);
+}
+
+/* A guest may go on for ever; this does not. */
+static void count(struct explain *e)
+{
+	e->looks++;
+	if (e->nsaid < MOST && e->looks < MOST_LOOKS)
+		return;
+	atomic_store(&e->enough, true);
+	e->say(e->arg, "what else is refused to the guest is not explained any more: see ninepin "
+		       "doctor");
 }
 
 static void *work(void *arg)
@@ -276,7 +289,10 @@ static void *work(void *arg)
 		e->first = (e->first + 1) % QUEUE;
 		e->n--;
 		pthread_mutex_unlock(&e->lock);
-		explain(e, &item);
+		if (!atomic_load(&e->enough)) {
+			explain(e, &item);
+			count(e);
+		}
 		free(item.path);
 		pthread_mutex_lock(&e->lock);
 	}
