@@ -154,7 +154,28 @@ static int look(struct doctor *doctor, struct options *opt, struct why *why)
 		err = doctor_path(doctor);
 	if (err == -ENOMEM || (!err && report_incomplete(&doctor->report)))
 		return why_fail(why, -ENOMEM, "there is no memory left to look at everything");
+	if (err && !why->text[0])
+		return why_fail(why, err, "not even / can be looked at: %s", strerror(-err));
 	return err;
+}
+
+static int print(const struct doctor *doctor, const struct options *opt, struct why *why)
+{
+	int err = 0;
+
+	if (opt->help)
+		fputs(usage_text, stdout);
+	else if (opt->json)
+		err = report_print_json(&doctor->report, stdout);
+	else
+		report_print(&doctor->report, stdout);
+	if (err)
+		return why_fail(why, err, "there is no memory left to print everything");
+	errno = EIO;
+	if (fflush(stdout) || ferror(stdout))
+		return why_fail(why, -errno, "what was found could not be written: %s",
+				strerror(errno));
+	return 0;
 }
 
 int doctor_main(int argc, char **argv)
@@ -162,29 +183,21 @@ int doctor_main(int argc, char **argv)
 	struct options opt = { 0 };
 	struct doctor doctor = { 0 };
 	int status = STATUS_NOT_STARTED;
-	struct why why;
+	struct why why = { 0 };
 	int err;
 
 	facts_source_open(&doctor.source);
 	selinux_open(&doctor.selinux, SELINUX_ROOT);
 	apparmor_open(&doctor.apparmor, APPARMOR_ROOT, APPARMOR_CURRENT);
 	err = parse(&opt, argc, argv, &why);
-	if (!err && opt.help) {
-		fputs(usage_text, stdout);
-		status = 0;
-		goto out;
-	}
-	if (!err)
+	if (!err && !opt.help)
 		err = look(&doctor, &opt, &why);
-	if (!err && opt.json)
-		err = report_print_json(&doctor.report, stdout);
-	else if (!err)
-		report_print(&doctor.report, stdout);
+	if (!err)
+		err = print(&doctor, &opt, &why);
 	if (err)
 		fprintf(stderr, "ninepin: %s\n", why.text);
 	else
 		status = report_refusing(&doctor.report) != 0;
-out:
 	for (unsigned int i = 0; i < opt.nshares; i++) {
 		share_options_free(&opt.share[i]);
 		notes_free(&opt.notes[i]);

@@ -97,4 +97,36 @@ TEST_F(shares, paths_in_the_guest)
 	}
 }
 
+/* What went wrong is said, and is no answer about the share. */
+TEST_F(shares, a_report_that_cannot_be_written)
+{
+	static char *const args[][5] = {
+		{ "doctor", "--virtfs", "local,path=root,mount_tag=t,security_model=mapped", NULL },
+		{ "doctor", "--virtfs", "local,path=root,mount_tag=t,security_model=mapped",
+		  "--json", NULL },
+		{ "doctor", "--help", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
+		FILE *out = stdout, *err = stderr;
+		char *said = NULL;
+		size_t len = 0;
+		int n = 0, status;
+
+		while (args[i][n])
+			n++;
+		stdout = fopen("/dev/full", "w");
+		stderr = open_memstream(&said, &len);
+		status = doctor_main(n, (char **)args[i]);
+		fclose(stdout);
+		fclose(stderr);
+		stdout = out;
+		stderr = err;
+		EXPECT_EQ(status, STATUS_NOT_STARTED);
+		EXPECT_NE(strstr(said, "could not be written: No space left on device"), NULL)
+		TH_LOG("%s", said);
+		free(said);
+	}
+}
+
 TEST_HARNESS_MAIN

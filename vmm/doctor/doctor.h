@@ -23,11 +23,12 @@ struct doctor {
 
 /*
  * A share of ninepin's, to be started by the person. notes are what reading its options said.
- * -EINVAL with a sentence: the options contradict each other. -ENOMEM.
+ * -EINVAL with a sentence: the options contradict each other. Without one, -ENOMEM, or as stat(2)
+ * of the root of all paths.
  */
 int doctor_share(struct doctor *doctor, struct share_options *share, const struct notes *notes,
 		 struct why *why);
-/* The path alone. -ENOMEM. */
+/* The path alone. Errors are as those without a sentence, above. */
 int doctor_path(struct doctor *doctor);
 /*
  * Gathers facts of doctor->path in the share whose folder is at root and appears at guest (NULL:

@@ -429,6 +429,8 @@ int facts_below(struct facts *facts, const struct facts_source *source, int fd, 
 	free_place(root);
 	*root = again;
 	mounts_free(facts->mount, facts->nmounts);
+	facts->mount = NULL;
+	facts->nmounts = 0;
 	err = read_mounts(facts, source) ?: bad;
 	if (err)
 		return err;

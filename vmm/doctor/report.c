@@ -280,13 +280,14 @@ static json_t *json_subject(const struct subject *subject)
 int report_print_json(const struct report *report, FILE *to)
 {
 	json_t *subjects = json_array(), *object;
-	int err;
+	int err = 0;
 
 	for (size_t i = 0; i < report->n; i++)
 		json_array_append_new(subjects, json_subject(report->subject[i]));
 	object = json_pack("{s:I, s:o}", "refusing", (json_int_t)report_refusing(report),
 			   "subjects", subjects);
-	err = !object || json_dumpf(object, to, JSON_INDENT(2)) ? -ENOMEM : 0;
+	if (!object || (json_dumpf(object, to, JSON_INDENT(2)) && !ferror(to)))
+		err = -ENOMEM;
 	fputc('\n', to);
 	json_decref(object);
 	return err;

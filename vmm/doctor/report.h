@@ -41,7 +41,7 @@ size_t report_refusing(const struct report *report);
 bool report_incomplete(const struct report *report);
 /* What refuses first; colours if to is a terminal. */
 void report_print(const struct report *report, FILE *to);
-/* 0 or -ENOMEM. */
+/* 0 or -ENOMEM. Of either, whether it could be written is told by the stream. */
 int report_print_json(const struct report *report, FILE *to);
 void report_free(struct report *report);
 

@@ -218,6 +218,7 @@ int doctor_share(struct doctor *d, struct share_options *share, const struct not
 	notes_free(&ignored);
 	if (err && err != -EPERM)
 		return err;
+	why->text[0] = '\0';
 	if (!subject)
 		return -ENOMEM;
 	subject->model = share_model_name(model);
