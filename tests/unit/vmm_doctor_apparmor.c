@@ -89,9 +89,12 @@ FIXTURE_SETUP(apparmor)
 
 FIXTURE_TEARDOWN(apparmor)
 {
+	char command[128];
+
 	findings_free(&self->found);
 	apparmor_close(&self->apparmor);
-	(void)!system("rm -rf /tmp/vmm_doctor_apparmor.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 TEST_F(apparmor, may_not_create)

@@ -53,8 +53,11 @@ FIXTURE_SETUP(explain)
 
 FIXTURE_TEARDOWN(explain)
 {
+	char command[128];
+
 	explain_free(self->explain);
-	(void)!system("rm -rf /tmp/vmm_doctor_explain.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 static void start(FIXTURE_DATA(explain) *self, struct __test_metadata *_metadata)

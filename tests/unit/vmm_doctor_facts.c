@@ -34,9 +34,12 @@ FIXTURE_SETUP(walk)
 
 FIXTURE_TEARDOWN(walk)
 {
+	char command[128];
+
 	facts_free(&self->facts);
 	facts_source_close(&self->source);
-	(void)!system("rm -rf /tmp/vmm_doctor_facts.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 /* Walks, and says where: "/ /tmp /tmp/x"; valid until the next call. The dir's own name is "D". */
@@ -229,9 +232,12 @@ FIXTURE_SETUP(people)
 
 FIXTURE_TEARDOWN(people)
 {
+	char command[128];
+
 	person_free(&self->person);
 	people_free(&self->people);
-	(void)!system("rm -rf /tmp/vmm_doctor_people.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 TEST_F(people, by_name)

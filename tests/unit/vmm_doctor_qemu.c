@@ -44,11 +44,14 @@ FIXTURE_SETUP(qemu)
 
 FIXTURE_TEARDOWN(qemu)
 {
+	char command[128];
+
 	foreign_free(&self->foreign);
 	findings_free(&self->found);
 	person_free(&self->person);
 	people_free(&self->people);
-	(void)!system("rm -rf /tmp/vmm_doctor_qemu.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 /* Judges the first share, of a QEMU that runs as person, else as libvirt-qemu. */

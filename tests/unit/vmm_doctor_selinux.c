@@ -145,9 +145,12 @@ FIXTURE_SETUP(selinux)
 
 FIXTURE_TEARDOWN(selinux)
 {
+	char command[128];
+
 	findings_free(&self->found);
 	selinux_close(&self->selinux);
-	(void)!system("rm -rf /tmp/vmm_doctor_selinux.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 TEST_F(selinux, svirt_may_write_svirt_image_t)

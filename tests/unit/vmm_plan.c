@@ -42,9 +42,12 @@ FIXTURE_SETUP(plan)
 
 FIXTURE_TEARDOWN(plan)
 {
+	char command[128];
+
 	plan_free(&self->plan);
 	options_free(&self->opt);
-	(void)!system("rm -rf /tmp/vmm_plan.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 static int make_words(FIXTURE_DATA(plan) *self, bool tty, char *words[])

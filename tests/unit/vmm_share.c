@@ -26,11 +26,14 @@ FIXTURE_SETUP(share)
 
 FIXTURE_TEARDOWN(share)
 {
+	char command[128];
+
 	if (getuid() == 0)
 		ASSERT_EQ(0, seteuid(0));
 	share_options_free(&self->s);
 	notes_free(&self->notes);
-	(void)!system("rm -rf /tmp/vmm_share.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	(void)!system(command);
 }
 
 TEST_F(share, plain)

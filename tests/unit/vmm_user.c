@@ -40,8 +40,11 @@ FIXTURE_SETUP(user)
 
 FIXTURE_TEARDOWN(user)
 {
+	char command[128];
+
 	user_free(&self->user);
-	(void)!system("rm -rf /tmp/vmm_user.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", self->root);
+	(void)!system(command);
 }
 
 static int find(FIXTURE_DATA(user) *self, const char *text)
