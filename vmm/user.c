@@ -81,7 +81,8 @@ static int unknown(const struct names *names, const char *what, const char *name
 		return why_fail(names->why, -EINVAL,
 				"--user: %s/%s, which would know the %s '%s', cannot be read: %s: give "
 				"a number",
-				root, path, what, name, strerror(err));
+				root, path, what, name,
+				err == EINVAL ? "it is no file" : strerror(err));
 	return why_fail(names->why, -EINVAL,
 			"--user: there is no %s '%s' in %s/%s: give one that is, or a number", what,
 			name, root, path);

@@ -119,6 +119,21 @@ setfacl -m u:alice:rx "$D"
 refuses "ACL entry" 'Permission denied' 'setfacl -R -m' \
 	"ACL: alice may not create in $D: its ACL gives user alice only r-x (EACCES)"
 
+D=$EXT4/group-entry
+mkdir -m 755 "$D"
+chgrp crew "$D"
+setfacl -m u:0:rwx "$D"
+refuses "ACL of her group" 'Permission denied' 'setfacl -m g::rwx' \
+	"ACL: alice may not create in $D: its ACL gives the group only r-x (EACCES)"
+
+D=$EXT4/narrowed
+mkdir -m 755 "$D"
+setfacl -m u:nobody:rwx,m::rx "$D"
+refuses "mask that narrows others" 'Permission denied' 'setfacl -R -m' \
+	"may not create in $D: it is drwxr-xr-x" '# also widens what the mask leaves to others'
+getfacl -pc "$D" >"$T/acl"
+check "mask that narrows others: the remark is true" has "$T/acl" 'mask::rwx'
+
 D=$EXT4/own
 mkdir -m 555 "$D"
 chown alice:alice "$D"
@@ -296,7 +311,11 @@ chgrp crew /dev/kvm
 setfacl -b /dev/kvm
 chmod 660 /dev/kvm
 her_doctor
-check "/dev/kvm of a group" found "usermod -aG crew alice"
+check "/dev/kvm of a group" found "mend: setfacl -m u:alice:rw /dev/kvm" "or: usermod -aG crew alice"
+chgrp root /dev/kvm
+her_doctor
+check "/dev/kvm of root's group" found 'setfacl -m u:alice:rw /dev/kvm'
+check "/dev/kvm of root's group: she is not put into it" not has "$T/out" usermod
 mv /dev/kvm /dev/kvm.away
 doctor
 check "no /dev/kvm" found "/dev/kvm is not there (ENOENT)"
