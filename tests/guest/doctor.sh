@@ -121,10 +121,10 @@ refuses "ACL entry" 'Permission denied' 'setfacl -R -m' \
 
 D=$EXT4/group-entry
 mkdir -m 755 "$D"
-chgrp crew "$D"
+chgrp alice "$D"
 setfacl -m u:0:rwx "$D"
 refuses "ACL of her group" 'Permission denied' 'setfacl -m g::rwx' \
-	"ACL: alice may not create in $D: its ACL gives the group only r-x (EACCES)"
+	"ACL: alice may not create in $D: its ACL gives its own group, alice, only r-x (EACCES)"
 
 D=$EXT4/narrowed
 mkdir -m 755 "$D"
@@ -311,7 +311,8 @@ chgrp crew /dev/kvm
 setfacl -b /dev/kvm
 chmod 660 /dev/kvm
 her_doctor
-check "/dev/kvm of a group" found "mend: setfacl -m u:alice:rw /dev/kvm" "or: usermod -aG crew alice"
+check "/dev/kvm of a group" found "mend: sudo setfacl -m u:alice:rw /dev/kvm" \
+	"or: sudo usermod -aG crew alice"
 chgrp root /dev/kvm
 her_doctor
 check "/dev/kvm of root's group" found 'setfacl -m u:alice:rw /dev/kvm'
