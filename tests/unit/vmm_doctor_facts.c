@@ -219,15 +219,16 @@ FIXTURE_SETUP(people)
 	strcpy(self->dir, "/tmp/vmm_doctor_people.XXXXXX");
 	ASSERT_NE(mkdtemp(self->dir), NULL);
 	ASSERT_EQ(chdir(self->dir), 0);
-	f = fopen("passwd", "w");
+	ASSERT_EQ(mkdir("etc", 0755), 0);
+	f = fopen("etc/passwd", "w");
 	fputs("root:x:0:0:root:/root:/bin/sh\nalice:x:1000:100::/home/alice:/bin/sh\n"
 	      "1234:x:77:77::/:/bin/sh\nali:x:1000:3::/:/bin/sh\n",
 	      f);
 	fclose(f);
-	f = fopen("group", "w");
+	f = fopen("etc/group", "w");
 	fputs("root:x:0:\nusers:x:100:\nstaff:x:50:bob,alice\nkvm:x:108:alice\nali:x:3:ali\n", f);
 	fclose(f);
-	people_read(&self->people, "passwd", "group");
+	people_open(&self->people, ".");
 }
 
 FIXTURE_TEARDOWN(people)
@@ -235,7 +236,7 @@ FIXTURE_TEARDOWN(people)
 	char command[128];
 
 	person_free(&self->person);
-	people_free(&self->people);
+	people_close(&self->people);
 	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
 	(void)!system(command);
 }
@@ -269,7 +270,8 @@ TEST_F(people, by_numbers)
 	ASSERT_EQ(person_find(&self->person, &self->people, "5000:6000", &self->why), 0);
 	EXPECT_STREQ(self->person.name, "5000");
 	EXPECT_EQ(self->person.gid, 6000);
-	EXPECT_EQ(self->person.ngroups, 0);
+	EXPECT_EQ(self->person.ngroups, 1);
+	EXPECT_EQ(self->person.groups[0], 6000);
 }
 
 /* As chown(1) has it. */
@@ -312,11 +314,11 @@ TEST_F(people, files_that_are_not_there)
 {
 	struct people none;
 
-	people_read(&none, "no-passwd", "no-group");
+	people_open(&none, "no-such-folder");
 	EXPECT_EQ(person_find(&self->person, &none, "alice", &self->why), -EINVAL);
 	person_free(&self->person);
 	ASSERT_EQ(person_find(&self->person, &none, "7", &self->why), 0);
-	people_free(&none);
+	people_close(&none);
 }
 
 TEST_F(people, oneself)

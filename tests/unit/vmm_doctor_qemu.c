@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -36,10 +37,11 @@ FIXTURE_SETUP(qemu)
 	strcpy(self->dir, "/tmp/vmm_doctor_qemu.XXXXXX");
 	ASSERT_NE(mkdtemp(self->dir), NULL);
 	ASSERT_EQ(chdir(self->dir), 0);
-	put("passwd", "root:x:0:0::/root:/bin/sh\nlibvirt-qemu:x:64055:108::/:/bin/false\n"
+	ASSERT_EQ(mkdir("etc", 0755), 0);
+	put("etc/passwd", "root:x:0:0::/root:/bin/sh\nlibvirt-qemu:x:64055:108::/:/bin/false\n"
 		      "qemu:x:107:107::/:/bin/false\n");
-	put("group", "kvm:x:108:libvirt-qemu\nqemu:x:107:\n");
-	people_read(&self->people, "passwd", "group");
+	put("etc/group", "kvm:x:108:libvirt-qemu\nqemu:x:107:\n");
+	people_open(&self->people, ".");
 }
 
 FIXTURE_TEARDOWN(qemu)
@@ -49,7 +51,7 @@ FIXTURE_TEARDOWN(qemu)
 	foreign_free(&self->foreign);
 	findings_free(&self->found);
 	person_free(&self->person);
-	people_free(&self->people);
+	people_close(&self->people);
 	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
 	(void)!system(command);
 }
@@ -262,17 +264,17 @@ TEST_F(qemu, runs_as_is_usual)
 	ASSERT_EQ(qemu_person(&self->person, &self->people, "qemu.conf", &self->why), 0);
 	EXPECT_STREQ(self->person.name, "libvirt-qemu");
 	person_free(&self->person);
-	put("passwd", "root:x:0:0::/root:/bin/sh\nqemu:x:107:107::/:/bin/false\n");
-	people_read(&other, "passwd", "group");
+	put("etc/passwd", "root:x:0:0::/root:/bin/sh\nqemu:x:107:107::/:/bin/false\n");
+	people_open(&other, ".");
 	ASSERT_EQ(qemu_person(&self->person, &other, "no-such.conf", &self->why), 0);
 	EXPECT_STREQ(self->person.name, "qemu");
 	person_free(&self->person);
-	people_free(&other);
-	put("passwd", "root:x:0:0::/root:/bin/sh\n");
-	people_read(&other, "passwd", "group");
+	people_close(&other);
+	put("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+	people_open(&other, ".");
 	ASSERT_EQ(qemu_person(&self->person, &other, "no-such.conf", &self->why), 0);
 	EXPECT_TRUE(self->person.self);
-	people_free(&other);
+	people_close(&other);
 }
 
 TEST_HARNESS_MAIN

@@ -48,14 +48,14 @@ int acl_parse(struct acl *acl, const void *value, size_t size)
 void facts_source_open(struct facts_source *source)
 {
 	source->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	people_read(&source->people, "/etc/passwd", "/etc/group");
+	people_open(&source->people, "/");
 }
 
 void facts_source_close(struct facts_source *source)
 {
 	if (source->mountinfo >= 0)
 		close(source->mountinfo);
-	people_free(&source->people);
+	people_close(&source->people);
 }
 
 /* ---- one place ---- */

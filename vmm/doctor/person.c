@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/doctor/person.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -12,74 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A file's contents, or NULL. */
-static char *read_all(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t cap = 0;
-
-	if (!f)
-		return NULL;
-	/* No such file has a NUL in it. */
-	if (getdelim(&text, &cap, '\0', f) < 0) {
-		free(text);
-		text = NULL;
-	}
-	fclose(f);
-	return text;
-}
-
-void people_read(struct people *people, const char *passwd, const char *group)
-{
-	people->passwd = read_all(passwd);
-	people->group = read_all(group);
-}
-
-void people_free(struct people *people)
-{
-	free(people->passwd);
-	free(people->group);
-}
-
-/* The stream of one of the two texts; NULL if it is not there. */
-static FILE *open_text(char *text)
-{
-	return text ? fmemopen(text, strlen(text), "r") : NULL;
-}
-
-/* The user of that name, or if it is NULL of that uid. Valid until the next call. */
-static struct passwd *find_user(const struct people *people, const char *name, uint32_t uid)
-{
-	FILE *f = open_text(people->passwd);
-	struct passwd *pw;
-
-	if (!f)
-		return NULL;
-	do {
-		pw = fgetpwent(f);
-	} while (pw && (name ? strcmp(pw->pw_name, name) != 0 : pw->pw_uid != uid));
-	fclose(f);
-	return pw;
-}
-
-static struct group *find_group(const struct people *people, const char *name, uint32_t gid)
-{
-	FILE *f = open_text(people->group);
-	struct group *gr;
-
-	if (!f)
-		return NULL;
-	do {
-		gr = fgetgrent(f);
-	} while (gr && (name ? strcmp(gr->gr_name, name) != 0 : gr->gr_gid != gid));
-	fclose(f);
-	return gr;
-}
-
 void people_user_name(const struct people *people, uint32_t uid, char *buf, size_t size)
 {
-	const struct passwd *pw = find_user(people, NULL, uid);
+	const struct passwd *pw = people_user(people, NULL, uid);
 
 	if (pw)
 		snprintf(buf, size, "%s", pw->pw_name);
@@ -89,7 +23,7 @@ void people_user_name(const struct people *people, uint32_t uid, char *buf, size
 
 void people_group_name(const struct people *people, uint32_t gid, char *buf, size_t size)
 {
-	const struct group *gr = find_group(people, NULL, gid);
+	const struct group *gr = people_group(people, NULL, gid);
 
 	if (gr)
 		snprintf(buf, size, "%s", gr->gr_name);
@@ -102,35 +36,6 @@ static int no_memory(struct why *why)
 	return why_fail(why, -ENOMEM, "there is no memory left to look at users and groups");
 }
 
-static int add_group(struct person *person, uint32_t gid)
-{
-	uint32_t *grown = realloc(person->groups, (person->ngroups + 1) * sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	person->groups = grown;
-	person->groups[person->ngroups++] = gid;
-	return 0;
-}
-
-/* The groups that list the user, and the user's own: as after a login. */
-static int add_groups(struct person *person, const struct people *people)
-{
-	FILE *f = open_text(people->group);
-	const struct passwd *pw = find_user(people, person->name, 0);
-	struct group *gr;
-	int err = pw ? add_group(person, pw->pw_gid) : 0;
-
-	if (!f)
-		return 0;
-	while (!err && (gr = fgetgrent(f)))
-		for (char **member = gr->gr_mem; !err && *member; member++)
-			if (!strcmp(*member, person->name))
-				err = add_group(person, gr->gr_gid);
-	fclose(f);
-	return err;
-}
-
 static int set_name(struct person *person, const struct people *people)
 {
 	char name[256];
@@ -140,11 +45,17 @@ static int set_name(struct person *person, const struct people *people)
 	return person->name ? 0 : -ENOMEM;
 }
 
-/* A person whose ids are known, and the name if it is not NULL. */
+/* A person whose ids are known, and the name if it is not NULL: the groups are those of a login. */
 static int fill_in(struct person *person, const struct people *people, struct why *why)
 {
+	const struct passwd *pw;
+
 	person->caps = person->uid ? 0 : (2ull << CAP_LAST_CAP) - 1;
-	if ((!person->name && set_name(person, people)) || add_groups(person, people))
+	if (!person->name && set_name(person, people))
+		return no_memory(why);
+	pw = people_user(people, person->name, 0);
+	if (people_groups(people, person->name, pw ? pw->pw_gid : person->gid, &person->groups,
+			  &person->ngroups))
 		return no_memory(why);
 	return 0;
 }
@@ -177,15 +88,6 @@ int person_self(struct person *person, const struct people *people, struct why *
 	return 0;
 }
 
-static bool is_number(const char *text, uint32_t *n)
-{
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
-
-	*n = (uint32_t)value;
-	return isdigit((unsigned char)*text) && !*end && value < UINT32_MAX;
-}
-
 /* The ids of USER[:GROUP], and the name, for several may have one uid; text is changed. */
 static int find_ids(struct person *person, const struct people *people, char *text, struct why *why)
 {
@@ -195,9 +97,9 @@ static int find_ids(struct person *person, const struct people *people, char *te
 
 	if (colon)
 		*colon++ = '\0';
-	pw = find_user(people, text, 0);
-	if (!pw && is_number(text, &person->uid))
-		pw = find_user(people, NULL, person->uid);
+	pw = people_user(people, text, 0);
+	if (!pw && people_number(text, &person->uid))
+		pw = people_user(people, NULL, person->uid);
 	else if (!pw)
 		return why_fail(why, -EINVAL,
 				"--as: there is no user '%s' in /etc/passwd: give another name, or "
@@ -213,10 +115,10 @@ static int find_ids(struct person *person, const struct people *people, char *te
 	person->gid = pw ? pw->pw_gid : person->uid;
 	if (!colon)
 		return 0;
-	gr = find_group(people, colon, 0);
+	gr = people_group(people, colon, 0);
 	if (gr)
 		person->gid = gr->gr_gid;
-	else if (!is_number(colon, &person->gid))
+	else if (!people_number(colon, &person->gid))
 		return why_fail(why, -EINVAL,
 				"--as: there is no group '%s' in /etc/group: give another name, or "
 				"a gid",

@@ -8,14 +8,7 @@
 #include <stdint.h>
 
 #include "boot/why.h"
-
-/*
- * The host's users and groups, as its two files had them when they were read. No name service is
- * asked: the program is linked statically.
- */
-struct people {
-	char *passwd, *group; /* their contents; NULL: not there */
-};
+#include "vmm/people.h"
 
 struct person {
 	char *name; /* malloc'd; the uid's digits if it has no name */
@@ -26,9 +19,6 @@ struct person {
 	bool self;     /* whoever runs this */
 };
 
-/* Reads files such as /etc/passwd and /etc/group; those that cannot be read have nobody. */
-void people_read(struct people *people, const char *passwd, const char *group);
-void people_free(struct people *people);
 /* Writes the name, or the digits if there is none, into buf. */
 void people_user_name(const struct people *people, uint32_t uid, char *buf, size_t size);
 void people_group_name(const struct people *people, uint32_t gid, char *buf, size_t size);
