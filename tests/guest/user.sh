@@ -5,11 +5,11 @@
 . "${0%/*}/lib"
 
 cat >>/etc/passwd <<END
-me:x:2000:2001::/tmp:/bin/ash
-other:x:2002:2003::/home/other:/bin/sh
+me:x:2200:2201::/tmp:/bin/ash
+other:x:2202:2203::/home/other:/bin/sh
 END
 cat >>/etc/group <<END
-me:x:2001:
+me:x:2201:
 audio:x:29:other,me
 video:x:44:other
 games:x:60:me
@@ -17,9 +17,9 @@ END
 chmod 777 "$EXT4"
 
 np -u me -- sh -c 'id -u; id -g; id -G; echo $HOME $USER $LOGNAME $SHELL; pwd'
-check "by name: ids, groups and environment are those of the root's files" is "$(out)" "2000
-2001
-2001 29 60
+check "by name: ids, groups and environment are those of the root's files" is "$(out)" "2200
+2201
+2201 29 60
 /tmp me me /bin/ash
 /"
 np --user=me:video --share "$EXT4" -- sh -c 'id -g; id -G; cd "$HOME" && echo there'
@@ -32,11 +32,11 @@ check "without it, root" is "$(out)" "0
 /root root root"
 
 # The init, which is root, sees to it that all is written.
-np -u me --share "$EXT4,access=2000" -- sh -c 'echo hi >mine && cat mine'
+np -u me --share "$EXT4,access=2200" -- sh -c 'echo hi >mine && cat mine'
 check "in a share that lets in nobody else" is "$(out)" hi
 check "in a share that lets in nobody else: it ends well" is "$status" 0
 mkdir -m 711 "$EXT4/unlisted"
-np -u me --share "$EXT4/unlisted,access=2000" -- true
+np -u me --share "$EXT4/unlisted,access=2200" -- true
 check "in one that the user cannot list: it ends well" is "$status" 0
 
 echo 'echo $0 $$; id -un' >"$T/in"
@@ -97,15 +97,15 @@ chmod 4755 "$root/bin/euid"
 cp /etc/passwd /etc/group "$root/etc"
 chmod 755 "$T" "$root" "$root"/*
 mkdir -m 755 "$EXT4/ours"
-chown 2000:2001 "$EXT4/ours"
+chown 2200:2201 "$EXT4/ours"
 
 np_as me --root "$root" -u me -- euid
-check "an ordinary user's guest: a set-uid program of the root gains root" is "$(out)" "2000 0"
+check "an ordinary user's guest: a set-uid program of the root gains root" is "$(out)" "2200 0"
 np_as me --root "$root" -u other --share "$EXT4/ours" -- sh -c '
 	busybox stat -c %u:%g .; echo hi >f; busybox stat -c %u:%g f'
-check "you show as the user that the command runs as" is "$(out)" "2002:2003
-2002:2003"
-check "on the host it is yours" is "$(stat -c %u:%g "$EXT4/ours/f")" 2000:2001
+check "you show as the user that the command runs as" is "$(out)" "2202:2203
+2202:2203"
+check "on the host it is yours" is "$(stat -c %u:%g "$EXT4/ours/f")" 2200:2201
 np_as me --root "$root" --share "$EXT4/ours" -- sh -c '
 	busybox stat -c %u:%g f /bin/euid; busybox rm f'
 check "and as root without -u; the root's own files as they are" is "$(out)" "0:0
@@ -121,6 +121,6 @@ mkdir -m 2770 "$EXT4/crew"
 chown 0:42000 "$EXT4/crew"
 np_as me --root "$root" -u other --share "$EXT4/crew" -- sh -c 'echo hi >f; cat f'
 check "a folder that is yours by a group is the command's, too" is "$status $(out)" "0 hi"
-check "with that group" is "$(stat -c %u:%g "$EXT4/crew/f")" 2000:42000
+check "with that group" is "$(stat -c %u:%g "$EXT4/crew/f")" 2200:42000
 
 finish
