@@ -44,7 +44,8 @@ int p9_t_walk(struct p9_req *req)
 	node = p9_node_get(p9_req_share(req), fid->node);
 	p9_node_pin_again(node);
 	while (done < n) {
-		p9_owner_act_on(req, fid->uid, node);
+		if (done)
+			p9_owner_act_on(req, fid->uid, node);
 		err = p9_node_step(req, fid->root, node, name[done], &next, &stx);
 		if (err)
 			break;

@@ -54,18 +54,17 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int no_memory(struct why *why)
+int option_no_memory(struct why *why)
 {
 	return why_fail(why, -ENOMEM, "there is no memory left to read the options");
 }
 
-/* The last one given wins. */
-static int set_string(char **to, const char *value, struct why *why)
+int option_string(char **to, const char *value, struct why *why)
 {
 	char *copy = strdup(value);
 
 	if (!copy)
-		return no_memory(why);
+		return option_no_memory(why);
 	free(*to);
 	*to = copy;
 	return 0;
@@ -76,7 +75,7 @@ static int set_path(char **to, const char *option, const char *value, struct why
 	if (!*value)
 		return why_fail(why, -EINVAL, "%s: the name is empty: give a file or a folder",
 				option);
-	return set_string(to, value, why);
+	return option_string(to, value, why);
 }
 
 int parse_ram(const char *text, uint64_t *bytes, struct why *why)
@@ -188,7 +187,7 @@ static int add_words(char **append, const char *words, struct why *why)
 	char *joined = realloc(*append, old + 1 + more + 1);
 
 	if (!joined)
-		return no_memory(why);
+		return option_no_memory(why);
 	*append = joined;
 	if (old)
 		joined[old++] = ' ';
@@ -248,7 +247,7 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		opt->stats = true;
 		return 0;
 	case 'u':
-		return set_string(&opt->user, arg, why);
+		return option_string(&opt->user, arg, why);
 	case 'c':
 		return parse_cpus(arg, &opt->cpus, why);
 	case 'm':
@@ -276,9 +275,9 @@ int options_parse(struct run_options *opt, int argc, char *const *argv, struct w
 	opt->executor = P9_EXEC_AUTO;
 	opt->cpus = online < 1 ? 1 : online > PLATFORM_MAX_CPUS ? PLATFORM_MAX_CPUS : (unsigned int)online;
 	opt->command = argv + argc;
-	err = set_string(&opt->root, "/", why);
+	err = option_string(&opt->root, "/", why);
 	if (!err)
-		err = set_string(&opt->append, "", why);
+		err = option_string(&opt->append, "", why);
 
 	optind = 0; /* start afresh: tests parse more than once */
 	opterr = 0;

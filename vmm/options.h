@@ -47,6 +47,10 @@ void options_free(struct run_options *opt);
 /* For --help and --help-share. */
 extern const char run_usage[], run_share_usage[];
 
+/* A copy of value in place of what was there: the last one given wins. -ENOMEM with a sentence. */
+int option_string(char **to, const char *value, struct why *why);
+/* -ENOMEM and its sentence. */
+int option_no_memory(struct why *why);
 /* What getopt_long() refused, c being '?' or ':', in this word of `ninepin COMMAND`. -EINVAL. */
 int option_refused(int c, const char *word, const char *command, struct why *why);
 /* "auto", "ring" or "sync", as after --io. */

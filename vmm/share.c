@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/options.h"
+
 /* Shared mappings work with it, and edits on the host are seen. */
 #define DEFAULT_CACHE "mmap"
 
@@ -35,27 +37,10 @@ const char *share_model_name(enum p9_model model)
 	return models[i].word;
 }
 
-static int no_memory(struct why *why)
-{
-	return why_fail(why, -ENOMEM, "there is no memory left to read the options");
-}
-
-/* The last one given wins. */
-static int set_string(char **to, const char *value, struct why *why)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return no_memory(why);
-	free(*to);
-	*to = copy;
-	return 0;
-}
-
 /* A word that says how the guest mounts the share. */
 static int mount_word(struct share_options *share, const char *word, struct why *why)
 {
-	return set_string(&share->mount, word, why);
+	return option_string(&share->mount, word, why);
 }
 
 /* ---- the options, each by its value ---- */
@@ -82,7 +67,7 @@ static int opt_cache(struct share_options *share, const char *value, struct note
 				  "cache=%s: what the host changes in the folder meanwhile, the guest "
 				  "may see late or never; cache=mmap does not have that",
 				  value);
-		return set_string(&share->cache, value, why);
+		return option_string(&share->cache, value, why);
 	}
 	return why_fail(why, -EINVAL,
 			"--share: cache=%s is none of none, readahead, mmap, loose and fscache", value);
@@ -120,7 +105,7 @@ static int opt_access(struct share_options *share, const char *value, struct not
 		return why_fail(why, -EINVAL,
 				"--share: access=%s is none of user, client, any and a user's number",
 				value);
-	return set_string(&share->access, value, why);
+	return option_string(&share->access, value, why);
 }
 
 static int opt_tag(struct share_options *share, const char *value, struct notes *notes,
@@ -130,7 +115,7 @@ static int opt_tag(struct share_options *share, const char *value, struct notes 
 	if (!*value || strlen(value) > 31 || strpbrk(value, " \t/"))
 		return why_fail(why, -EINVAL,
 				"--share: tag=%s: a tag is one word of at most 31 letters", value);
-	return set_string(&share->tag, value, why);
+	return option_string(&share->tag, value, why);
 }
 
 static int opt_multidevs(struct share_options *share, const char *value, struct notes *notes,
@@ -380,7 +365,7 @@ static int share_place(struct share_options *share, char *place, struct why *why
 					"below it, or see --root");
 		if (colon) {
 			err = mount_word(share, colon + 1, why) ?:
-			      set_string(&share->guest, colon + 1, why);
+			      option_string(&share->guest, colon + 1, why);
 			if (err)
 				return err;
 			*colon = '\0';
@@ -388,13 +373,13 @@ static int share_place(struct share_options *share, char *place, struct why *why
 	}
 	if (!*place)
 		return why_fail(why, -EINVAL, "--share: the name is empty: give a folder");
-	return set_string(&share->host, place, why);
+	return option_string(&share->host, place, why);
 }
 
 int share_options_init(struct share_options *share, struct why *why)
 {
 	share->msize = SHARE_MSIZE_MAX;
-	return set_string(&share->cache, DEFAULT_CACHE, why);
+	return option_string(&share->cache, DEFAULT_CACHE, why);
 }
 
 int share_options_parse(struct share_options *share, const char *text, struct notes *notes,
@@ -404,7 +389,7 @@ int share_options_parse(struct share_options *share, const char *text, struct no
 	int err;
 
 	if (!copy)
-		return no_memory(why);
+		return option_no_memory(why);
 	err = share_options_init(share, why);
 	if (!err)
 		err = share_place(share, share_next_word(&rest), why);

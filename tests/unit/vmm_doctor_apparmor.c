@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "scratch.h"
 #include "vmm/doctor/judge.h"
 
 #define QUESTION(path) "label\0ninepin-narrow\0\002" path
@@ -56,16 +57,6 @@ FIXTURE(apparmor)
 	struct findings found;
 };
 
-static void put(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f)
-		abort();
-	fputs(text, f);
-	fclose(f);
-}
-
 FIXTURE_SETUP(apparmor)
 {
 	memset(self, 0, sizeof(*self));
@@ -89,12 +80,9 @@ FIXTURE_SETUP(apparmor)
 
 FIXTURE_TEARDOWN(apparmor)
 {
-	char command[128];
-
 	findings_free(&self->found);
 	apparmor_close(&self->apparmor);
-	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
-	(void)!system(command);
+	remove_all(self->dir);
 }
 
 TEST_F(apparmor, may_not_create)

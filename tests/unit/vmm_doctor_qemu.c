@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "scratch.h"
 #include "vmm/doctor/qemu.h"
 
 FIXTURE(qemu)
@@ -20,16 +21,6 @@ FIXTURE(qemu)
 	struct findings found;
 	struct why why;
 };
-
-static void put(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f)
-		abort();
-	fputs(text, f);
-	fclose(f);
-}
 
 FIXTURE_SETUP(qemu)
 {
@@ -46,14 +37,11 @@ FIXTURE_SETUP(qemu)
 
 FIXTURE_TEARDOWN(qemu)
 {
-	char command[128];
-
 	foreign_free(&self->foreign);
 	findings_free(&self->found);
 	person_free(&self->person);
 	people_close(&self->people);
-	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
-	(void)!system(command);
+	remove_all(self->dir);
 }
 
 /* Judges the first share, of a QEMU that runs as person, else as libvirt-qemu. */

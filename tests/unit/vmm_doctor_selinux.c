@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "scratch.h"
 #include "vmm/doctor/judge.h"
 
 /* clang-format off */
@@ -67,16 +68,6 @@ static int answer_recorded(const struct selinux *selinux, const char *question, 
 		}
 	fprintf(stderr, "not recorded: %s\n", question);
 	return -EIO;
-}
-
-static void put(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f)
-		abort();
-	fputs(text, f);
-	fclose(f);
 }
 
 static void put_class(const char *name, const char *index, const char *perms)
@@ -145,12 +136,9 @@ FIXTURE_SETUP(selinux)
 
 FIXTURE_TEARDOWN(selinux)
 {
-	char command[128];
-
 	findings_free(&self->found);
 	selinux_close(&self->selinux);
-	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
-	(void)!system(command);
+	remove_all(self->dir);
 }
 
 TEST_F(selinux, svirt_may_write_svirt_image_t)
