@@ -2,10 +2,6 @@
 /* From a T-message to its function, and from that to the R-message. */
 #include "ninep/msg.h"
 
-#include <endian.h>
-#include <errno.h>
-#include <string.h>
-
 /* `body` is the least room that the reply needs behind its header, checked before all else. */
 static const struct {
 	int (*handle)(struct p9_req *req);
@@ -49,17 +45,25 @@ int p9_may_change(const struct p9_req *req)
 
 void p9_put_at(struct p9_req *req, size_t at, const void *data, size_t len)
 {
-	struct p9_out out;
-	struct iovec part[P9_RREAD_DATA];
-	size_t n = p9_iov_part(req->r_iov, req->r_n, at, len, part);
+	const struct iovec *iov = req->r_iov;
+	const uint8_t *from = data;
 
-	p9_out_init(&out, part, n, len);
-	p9_put(&out, data, len);
+	for (; at >= iov->iov_len; iov++)
+		at -= iov->iov_len;
+	while (len) {
+		size_t piece = iov->iov_len - at < len ? iov->iov_len - at : len;
+
+		memcpy((uint8_t *)iov->iov_base + at, from, piece);
+		from += piece;
+		len -= piece;
+		at = 0;
+		iov++;
+	}
 }
 
 static size_t finish(struct p9_req *req, uint8_t type)
 {
-	size_t len = req->out.len + req->payload;
+	size_t len = p9_out_len(&req->out) + req->payload;
 	uint32_t size = htole32((uint32_t)len);
 	uint8_t header[P9_HEADER] = {[4] = type, (uint8_t)req->tag, (uint8_t)(req->tag >> 8)};
 
@@ -72,12 +76,11 @@ static size_t finish(struct p9_req *req, uint8_t type)
 static void begin(struct p9_req *req)
 {
 	static const uint8_t header[P9_HEADER];
-	size_t room = p9_iov_len(req->r_iov, req->r_n);
-	unsigned int msize = atomic_load(&req->session->msize);
+	unsigned int msize = atomic_load_explicit(&req->session->msize, memory_order_relaxed);
 
 	if (!msize)
 		msize = P9_MSIZE_MAX;
-	p9_out_init(&req->out, req->r_iov, req->r_n, room < msize ? room : msize);
+	p9_out_init(&req->out, req->r_iov, req->r_len < msize ? req->r_len : msize);
 	req->payload = 0;
 	p9_put(&req->out, header, sizeof(header));
 }
@@ -96,7 +99,7 @@ static int handle(struct p9_req *req)
 		return req->refused;
 	if (!messages[req->type].handle)
 		return -EOPNOTSUPP;
-	if (req->out.room < messages[req->type].body)
+	if (p9_out_room(&req->out) < messages[req->type].body)
 		return -EMSGSIZE;
 	if (messages[req->type].changes && p9_may_change(req))
 		return -EROFS;

@@ -77,12 +77,11 @@ int p9_t_readdir(struct p9_req *req)
 	if (err)
 		goto out;
 	p9_put32(out, 0);
-	start = out->len;
-	if (out->room > count)
-		out->room = count;
+	start = p9_out_len(out);
+	p9_out_limit(out, count);
 
 	/* An entry grows by up to a sixth from the host's form to ours. */
-	len = out->room - out->room / 7;
+	len = p9_out_room(out) - p9_out_room(out) / 7;
 	len = len > DIRENTS_MAX ? DIRENTS_MAX : len < DIRENTS_MIN ? DIRENTS_MIN : len;
 	err = -ENOMEM;
 	buf = malloc(len);
@@ -94,7 +93,7 @@ int p9_t_readdir(struct p9_req *req)
 		goto out;
 	for (ssize_t i = 0; i < n; i += entry->d_reclen) {
 		entry = (struct dirent64 *)(void *)(buf + i);
-		if (out->room < P9_DIRENT_SIZE + strlen(entry->d_name))
+		if (p9_out_room(out) < P9_DIRENT_SIZE + strlen(entry->d_name))
 			break;
 		err = entry_qid(req, fid, entry, &qid);
 		if (err)
@@ -105,9 +104,9 @@ int p9_t_readdir(struct p9_req *req)
 		p9_put_string(out, entry->d_name);
 	}
 	/* Nothing would mean the end of the folder. */
-	if (n && out->len == start)
+	if (n && p9_out_len(out) == start)
 		err = -EINVAL;
-	put = htole32((uint32_t)(out->len - start));
+	put = htole32((uint32_t)(p9_out_len(out) - start));
 	p9_put_at(req, P9_HEADER, &put, sizeof(put));
 out:
 	free(buf);

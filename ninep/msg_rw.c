@@ -16,24 +16,39 @@ static int check_file(const struct p9_fid *fid, uint64_t off)
 	return off <= INT64_MAX ? 0 : -EINVAL;
 }
 
+/* The pieces of iov, of `total` bytes, that hold len bytes behind the first skip. */
+static const struct iovec *pieces(struct p9_req *req, const struct iovec *iov, size_t niov,
+				  size_t total, size_t skip, size_t len, size_t *n)
+{
+	/* As a rule the payload has descriptors of its own: those as they are. */
+	if (niov && iov->iov_len == skip && total - skip == len) {
+		*n = niov - 1;
+		return iov + 1;
+	}
+	*n = p9_iov_part(iov, niov, skip, len, req->data);
+	return req->data;
+}
+
 /*
- * Moves len bytes between the file at off and the payload, which begins at `skip` in iov. A short
- * transfer is carried on, so that where an executor stopped does not show. Bytes moved, or an error
- * if there are none.
+ * Moves len bytes between the file at off and the payload. A short transfer is carried on, so that
+ * where an executor stopped does not show. Bytes moved, or an error if there are none.
  */
-static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, const struct iovec *iov,
-			size_t niov, size_t skip, size_t len, uint64_t off)
+static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, size_t len, uint64_t off)
 {
 	ssize_t (*const move)(struct p9_req *, struct p9_fs *, int, const struct iovec *, size_t,
 			      uint64_t, unsigned int) = write ? p9_writev : p9_readv;
 	unsigned int how = (fid->flags & P9_OPEN_DIRECT ? P9_RW_DIRECT : 0) |
 			   (fid->flags & P9_OPEN_APPEND ? P9_RW_APPEND : 0);
-	size_t done = 0;
+	const struct iovec *iov;
+	size_t done = 0, niov;
 	ssize_t n;
 
 	while (done < len) {
-		req->data_n = p9_iov_part(iov, niov, skip + done, len - done, req->data);
-		n = move(req, fid->node->fs, fid->fd, req->data, req->data_n, off + done, how);
+		iov = write ? pieces(req, req->t_iov, req->t_n, req->t_len, P9_TWRITE_DATA + done,
+				     len - done, &niov)
+			    : pieces(req, req->r_iov, req->r_n, req->r_len, P9_RREAD_DATA + done,
+				     len - done, &niov);
+		n = move(req, fid->node->fs, fid->fd, iov, niov, off + done, how);
 		if (n == -EINVAL && (how & P9_RW_DIRECT)) {
 			/* The guest's alignment is not the host's: as good as O_DIRECT gets. */
 			how &= ~P9_RW_DIRECT;
@@ -71,9 +86,9 @@ int p9_t_read(struct p9_req *req)
 	err = check_file(fid, off);
 	if (err)
 		goto out;
-	if (count > req->out.room - 4)
-		count = (uint32_t)(req->out.room - 4);
-	n = transfer(req, fid, false, req->r_iov, req->r_n, P9_RREAD_DATA, count, off);
+	if (count > p9_out_room(&req->out) - 4)
+		count = (uint32_t)(p9_out_room(&req->out) - 4);
+	n = transfer(req, fid, false, count, off);
 	if (n < 0) {
 		err = (int)n;
 		goto out;
@@ -111,7 +126,7 @@ int p9_t_write(struct p9_req *req)
 	err = p9_owner_write(req, fid);
 	if (err)
 		goto out;
-	n = transfer(req, fid, true, req->t_iov, req->t_n, P9_TWRITE_DATA, count, off);
+	n = transfer(req, fid, true, count, off);
 	if (n < 0)
 		err = (int)n;
 	else

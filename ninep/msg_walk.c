@@ -30,7 +30,7 @@ int p9_t_walk(struct p9_req *req)
 	for (uint16_t i = 0; i < n; i++)
 		name[i] = p9_get_step(&req->in);
 	err = p9_get_end(&req->in);
-	if (!err && req->out.room < 2 + (size_t)n * P9_QID_SIZE)
+	if (!err && p9_out_room(&req->out) < 2 + (size_t)n * P9_QID_SIZE)
 		err = -EMSGSIZE;
 	if (!err)
 		err = p9_fid_get(req, num, &fid);

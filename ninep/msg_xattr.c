@@ -185,8 +185,8 @@ int p9_xattr_read(struct p9_req *req, const struct p9_fid *fid, uint64_t off, ui
 		n = xattr->size - (size_t)off;
 	if (n > count)
 		n = count;
-	if (n > req->out.room - 4)
-		n = req->out.room - 4;
+	if (n > p9_out_room(&req->out) - 4)
+		n = p9_out_room(&req->out) - 4;
 	p9_put32(&req->out, (uint32_t)n);
 	p9_put(&req->out, xattr->value + (n ? off : 0), n);
 	return 0;

@@ -18,13 +18,19 @@ static struct p9_req **tag_bucket(struct p9_session *session, uint16_t tag)
 	return &session->by_tag[tag % P9_TAG_BUCKETS];
 }
 
+/* Who has this tag now, or else whose reply is just being seen. */
 static struct p9_req *find_tag(struct p9_session *session, uint16_t tag)
 {
-	struct p9_req *req = *tag_bucket(session, tag);
+	struct p9_req *answered = NULL;
 
-	while (req && req->tag != tag)
-		req = req->next_tag;
-	return req;
+	for (struct p9_req *req = *tag_bucket(session, tag); req; req = req->next_tag) {
+		if (req->tag != tag)
+			continue;
+		if (!atomic_load(&req->answered))
+			return req;
+		answered = req;
+	}
+	return answered;
 }
 
 static void add_tag(struct p9_session *session, struct p9_req *req)
@@ -44,30 +50,6 @@ static void del_tag(struct p9_session *session, struct p9_req *req)
 		at = &(*at)->next_tag;
 	*at = req->next_tag;
 	req->tagged = false;
-}
-
-static struct p9_ending *find_ending(struct p9_session *session, uint16_t tag)
-{
-	struct p9_ending *ending = session->endings;
-
-	while (ending && ending->tag != tag)
-		ending = ending->next;
-	return ending;
-}
-
-static void add_ending(struct p9_session *session, struct p9_ending *ending)
-{
-	ending->next = session->endings;
-	session->endings = ending;
-}
-
-static void del_ending(struct p9_session *session, struct p9_ending *ending)
-{
-	struct p9_ending **at = &session->endings;
-
-	while (*at != ending)
-		at = &(*at)->next;
-	*at = ending->next;
 }
 
 /* ---- waiting ---- */
@@ -129,28 +111,22 @@ bool p9_req_drop(struct p9_io *io)
 static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t tag)
 {
 	struct p9_server *server = session->share->server;
-	struct p9_req **flushers = NULL;
-	struct p9_ending *ending;
 	struct p9_req *other;
+	bool waits;
 
 	pthread_mutex_lock(&session->lock);
 	other = find_tag(session, tag);
-	ending = find_ending(session, tag);
-	if (other && other != req) {
+	waits = other && other != req;
+	if (waits) {
 		atomic_store(&other->flushed, true);
-		flushers = &other->flushers;
-	} else if (ending) {
-		flushers = &ending->flushers;
-	}
-	if (flushers) {
-		req->next = *flushers;
-		*flushers = req;
+		req->next = other->flushers;
+		other->flushers = req;
 	}
 	pthread_mutex_unlock(&session->lock);
 	/* It may be waiting for a lock. `req` and its session may be gone by now. */
-	if (flushers)
+	if (waits)
 		p9_lockwait_poke(&server->lockwait);
-	return flushers;
+	return waits;
 }
 
 /* The session's lock is held. None of the requests begins any more, but for `but`. */
@@ -213,44 +189,29 @@ static bool hand_over(struct p9_req *req)
 	return true;
 }
 
-/*
- * Ends a request: its slot and tag are free before the reply is seen, since the client may use both
- * at once. Returns the requests that waited for this.
- */
+/* Ends a request. Returns the requests that waited for this. */
 static struct p9_req *end(struct p9_req *req, size_t len)
 {
 	struct p9_session *session = req->session;
 	struct p9_server *server = session->share->server;
-	struct p9_ending ending = {.tag = req->tag};
-	struct p9_counted counted = req->counted;
-	p9_done done = req->done;
-	void *opaque = req->opaque;
 	struct p9_req *waiters;
-	bool tagged;
+
+	atomic_fetch_sub(&session->unanswered, 1);
+	atomic_store(&req->answered, true);
+	req->done(req->opaque, len);
+	req->counted.published_ns = p9_now_ns();
+	req->counted.sent = (uint32_t)len;
 
 	pthread_mutex_lock(&session->lock);
-	tagged = req->tagged;
-	if (tagged) {
+	p9_stats_add(&session->stats, &req->counted);
+	if (req->tagged)
 		del_tag(session, req);
-		add_ending(session, &ending);
-	}
 	if (session->version == req)
 		session->version = NULL;
-	ending.flushers = req->flushers;
+	waiters = req->flushers;
 	req->flushers = NULL;
 	req->next = session->free;
 	session->free = req;
-	pthread_mutex_unlock(&session->lock);
-
-	done(opaque, len);
-
-	counted.published_ns = p9_now_ns();
-	counted.sent = (uint32_t)len;
-	pthread_mutex_lock(&session->lock);
-	p9_stats_add(&session->stats, &counted);
-	if (tagged)
-		del_ending(session, &ending);
-	waiters = ending.flushers;
 	session->active--;
 	if (session->active == 1 && session->version_waits) {
 		session->version_waits = false;
@@ -323,21 +284,30 @@ static struct p9_req *take_slot(struct p9_session *session)
 {
 	struct p9_req *req = session->free;
 
+	if (atomic_load(&session->unanswered) >= P9_MAX_REQS)
+		return NULL;
 	if (req) {
 		session->free = req->next;
-	} else if (session->fresh < P9_MAX_REQS) {
+	} else if (session->fresh < P9_SLOTS) {
 		req = &session->req[session->fresh++];
 		req->session = session;
+	} else {
+		return NULL;
 	}
+	atomic_fetch_add(&session->unanswered, 1);
+	atomic_store(&req->answered, false);
 	return req;
 }
 
 /* The session's lock is held. */
 static int enter(struct p9_session *session, struct p9_req *req)
 {
-	if (session->version)
-		return -EBUSY; /* Tversion ends a session: nothing may follow before its reply */
-	if (find_tag(session, req->tag))
+	const struct p9_req *same = find_tag(session, req->tag);
+
+	/* Tversion ends a session: nothing may follow before its reply */
+	if (session->version && !atomic_load(&session->version->answered))
+		return -EBUSY;
+	if (same && !atomic_load(&same->answered))
 		return -EPROTO;
 	add_tag(session, req);
 	if (req->type == P9_TVERSION)
@@ -368,6 +338,7 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	uint8_t header[P9_TWRITE_DATA] = {0};
 	struct p9_req *req;
 	size_t got, len;
+	size_t room;
 	uint32_t size;
 	bool drop;
 	int err;
@@ -376,7 +347,8 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 		return -EINVAL;
 	len = p9_iov_len(t_iov, t_n);
 	got = p9_iov_copy(t_iov, t_n, 0, header, sizeof(header));
-	drop = got < P9_HEADER || p9_iov_len(r_iov, r_n) < P9_RLERROR_SIZE;
+	room = p9_iov_len(r_iov, r_n);
+	drop = got < P9_HEADER || room < P9_RLERROR_SIZE;
 	memcpy(&size, header, sizeof(size));
 	size = le32toh(size);
 	counted.type = header[4];
@@ -408,6 +380,8 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	req->lesser = false;
 	req->t_n = t_n;
 	req->r_n = r_n;
+	req->t_len = len;
+	req->r_len = room;
 	for (size_t i = 0; i < t_n; i++)
 		req->t_iov[i] = t_iov[i];
 	for (size_t i = 0; i < r_n; i++)

@@ -50,6 +50,11 @@ struct p9_req {
 	atomic_bool flushed;
 	bool acted;
 	bool dropped;
+	/*
+	 * Set before the reply is seen: from then on its tag means nothing and may be used again. Who
+	 * flushes it still has to wait for done().
+	 */
+	atomic_bool answered;
 
 	/* guarded by the session's lock */
 	bool tagged; /* in the tag table */
@@ -62,23 +67,16 @@ struct p9_req {
 	struct p9_out out;
 	size_t payload; /* bytes of the reply that the host itself wrote behind what is in out */
 	size_t reply_len;
-	size_t t_n, r_n, data_n;
+	size_t t_n, r_n;
+	size_t t_len, r_len; /* bytes */
 	struct iovec t_iov[P9_MAX_IOV], r_iov[P9_MAX_IOV];
-	struct iovec data[P9_MAX_IOV]; /* where Tread's and Twrite's payload is */
+	struct iovec data[P9_MAX_IOV]; /* the part of one of them that is Tread's or Twrite's payload */
 	size_t t_size;		       /* the T-message's size field */
 	uint8_t t_buf[P9_T_MAX];
 };
 
-/*
- * A request that is about to be answered: its tag may be used again already, but who flushes it has
- * to wait for done().
- */
-struct p9_ending {
-	uint16_t tag;
-	struct p9_req *flushers;
-	struct p9_ending *next;
-};
-
+/* A request that was answered keeps its slot until done() has returned, one on each thread. */
+#define P9_SLOTS (P9_MAX_REQS + 64u)
 #define P9_TAG_BUCKETS 256u
 
 struct p9_session {
@@ -92,15 +90,15 @@ struct p9_session {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	unsigned int active; /* requests whose done() has not returned */
+	atomic_uint unanswered;
 	unsigned int resetting;
 	struct p9_req *version; /* a Tversion is waiting for the others to end, or at work */
 	bool version_waits;
 	struct p9_req *by_tag[P9_TAG_BUCKETS];
-	struct p9_ending *endings;
 	struct p9_req *free; /* the last one used first: its memory is warm */
 	struct p9_stats stats;
 	unsigned int fresh;  /* req[] from here on was never used, and takes no memory yet */
-	struct p9_req req[P9_MAX_REQS];
+	struct p9_req req[P9_SLOTS];
 };
 
 static inline struct p9_server *p9_req_server(const struct p9_req *req)

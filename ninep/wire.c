@@ -1,52 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "ninep/wire.h"
 
-#include <endian.h>
-#include <errno.h>
-#include <string.h>
-
 #include "ninep/proto.h"
 
-static const void *take(struct p9_in *in, size_t len)
+const uint8_t *p9_in_fail(struct p9_in *in, int err)
 {
 	static const uint8_t zeros[8];
-	const void *p = in->p;
 
-	if (in->err || (size_t)(in->end - in->p) < len) {
-		in->err = in->err ?: -EPROTO;
-		return zeros;
-	}
-	in->p += len;
-	return p;
-}
-
-uint8_t p9_get8(struct p9_in *in)
-{
-	return *(const uint8_t *)take(in, 1);
-}
-
-uint16_t p9_get16(struct p9_in *in)
-{
-	uint16_t v;
-
-	memcpy(&v, take(in, sizeof(v)), sizeof(v));
-	return le16toh(v);
-}
-
-uint32_t p9_get32(struct p9_in *in)
-{
-	uint32_t v;
-
-	memcpy(&v, take(in, sizeof(v)), sizeof(v));
-	return le32toh(v);
-}
-
-uint64_t p9_get64(struct p9_in *in)
-{
-	uint64_t v;
-
-	memcpy(&v, take(in, sizeof(v)), sizeof(v));
-	return le64toh(v);
+	if (!in->err)
+		in->err = err;
+	in->end = in->p;
+	return zeros;
 }
 
 const char *p9_get_string(struct p9_in *in)
@@ -55,13 +19,14 @@ const char *p9_get_string(struct p9_in *in)
 	uint8_t *s = in->p;
 	uint8_t *to;
 
-	take(in, len);
+	/* One that is empty must not hide that its length was missing. */
+	if ((size_t)(in->end - s) < len)
+		p9_in_fail(in, -EPROTO);
+	else if (memchr(s, 0, len))
+		p9_in_fail(in, -EINVAL);
 	if (in->err)
 		return "";
-	if (memchr(s, 0, len)) {
-		in->err = -EINVAL;
-		return "";
-	}
+	in->p += len;
 	/* There is room for the NUL where the length was. */
 	to = s - 1;
 	memmove(to, s, len);
@@ -82,8 +47,10 @@ const char *p9_get_name(struct p9_in *in)
 {
 	const char *name = p9_get_string(in);
 
-	if (!in->err)
-		in->err = p9_check_name(name);
+	int err = in->err ? 0 : p9_check_name(name);
+
+	if (err)
+		p9_in_fail(in, err);
 	return name;
 }
 
@@ -91,8 +58,10 @@ const char *p9_get_step(struct p9_in *in)
 {
 	const char *name = p9_get_string(in);
 
-	if (!in->err && strcmp(name, "..") != 0)
-		in->err = p9_check_name(name);
+	int err = in->err || !strcmp(name, "..") ? 0 : p9_check_name(name);
+
+	if (err)
+		p9_in_fail(in, err);
 	return name;
 }
 
@@ -103,60 +72,64 @@ int p9_get_end(const struct p9_in *in)
 	return in->p == in->end ? 0 : -EPROTO;
 }
 
-void p9_out_init(struct p9_out *out, const struct iovec *iov, size_t n, size_t room)
+/* Begins a piece, of which no more may be written than is left. */
+static void next_piece(struct p9_out *out)
 {
-	*out = (struct p9_out){.iov = iov, .n = n, .room = room};
+	size_t len = out->iov->iov_len < out->after ? out->iov->iov_len : out->after;
+
+	out->p = out->iov->iov_base;
+	out->end = out->p + len;
+	out->after -= len;
+	out->iov++;
 }
 
-void p9_put(struct p9_out *out, const void *data, size_t len)
+void p9_out_init(struct p9_out *out, const struct iovec *iov, size_t room)
+{
+	*out = (struct p9_out){.iov = iov, .after = room, .size = room};
+	if (room)
+		next_piece(out);
+}
+
+void p9_put_on(struct p9_out *out, const void *data, size_t len)
 {
 	const uint8_t *from = data;
 
-	if (out->full || len > out->room) {
+	if (out->full || len > p9_out_room(out)) {
+		/* Nor may anything that is shorter follow. */
 		out->full = true;
+		out->size -= p9_out_room(out);
+		out->end = out->p;
+		out->after = 0;
 		return;
 	}
-	out->len += len;
-	out->room -= len;
 	while (len) {
-		size_t piece = out->iov->iov_len - out->used;
+		size_t piece = (size_t)(out->end - out->p);
 
 		if (!piece) {
-			out->iov++;
-			out->n--;
-			out->used = 0;
+			next_piece(out);
 			continue;
 		}
 		if (piece > len)
 			piece = len;
-		memcpy((uint8_t *)out->iov->iov_base + out->used, from, piece);
-		out->used += piece;
+		memcpy(out->p, from, piece);
+		out->p += piece;
 		from += piece;
 		len -= piece;
 	}
 }
 
-void p9_put8(struct p9_out *out, uint8_t v)
+void p9_out_limit(struct p9_out *out, size_t room)
 {
-	p9_put(out, &v, sizeof(v));
-}
+	size_t here = (size_t)(out->end - out->p);
 
-void p9_put16(struct p9_out *out, uint16_t v)
-{
-	v = htole16(v);
-	p9_put(out, &v, sizeof(v));
-}
-
-void p9_put32(struct p9_out *out, uint32_t v)
-{
-	v = htole32(v);
-	p9_put(out, &v, sizeof(v));
-}
-
-void p9_put64(struct p9_out *out, uint64_t v)
-{
-	v = htole64(v);
-	p9_put(out, &v, sizeof(v));
+	if (room >= p9_out_room(out))
+		return;
+	out->size -= p9_out_room(out) - room;
+	if (room < here) {
+		out->end = out->p + room;
+		here = room;
+	}
+	out->after = room - here;
 }
 
 void p9_put_string(struct p9_out *out, const char *s)
@@ -165,13 +138,6 @@ void p9_put_string(struct p9_out *out, const char *s)
 
 	p9_put16(out, (uint16_t)len);
 	p9_put(out, s, len);
-}
-
-void p9_put_qid(struct p9_out *out, const struct p9_qid *qid)
-{
-	p9_put8(out, qid->type);
-	p9_put32(out, qid->version);
-	p9_put64(out, qid->path);
 }
 
 size_t p9_iov_len(const struct iovec *iov, size_t n)

@@ -6,6 +6,7 @@
 #ifndef VIRTIO_GMEM_H
 #define VIRTIO_GMEM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define GMEM_MAX_REGIONS 2
@@ -22,6 +23,16 @@ struct gmem {
 };
 
 /* Host address of [gpa, gpa + len), or NULL unless one region holds all of it. */
-void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len);
+static inline void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len)
+{
+	for (unsigned int i = 0; i < mem->nregions; i++) {
+		const struct gmem_region *r = &mem->region[i];
+
+		/* gpa - r->gpa wraps for addresses below the region, and is then too large. */
+		if (gpa - r->gpa < r->size && len <= r->size - (gpa - r->gpa))
+			return r->host + (gpa - r->gpa);
+	}
+	return NULL;
+}
 
 #endif

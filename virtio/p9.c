@@ -22,6 +22,13 @@ static __attribute__((noinline)) bool is_serving(const struct virtio_p9 *p9)
 	return serving == p9;
 }
 
+/* One chain less is in flight; queue_lock is held. */
+static void gave_back(struct virtio_p9 *p9)
+{
+	if (--p9->in_flight == 0 && p9->draining)
+		pthread_cond_broadcast(&p9->idle);
+}
+
 static void p9_chain_done(void *opaque, size_t len)
 {
 	struct virtio_p9_slot *slot = opaque;
@@ -33,8 +40,7 @@ static void p9_chain_done(void *opaque, size_t len)
 	pthread_mutex_lock(&vdev->queue_lock);
 	virtq_push(q, slot->head, (uint32_t)len);
 	interrupt = !is_serving(p9) && virtio_live(vdev) && virtq_must_notify(q);
-	if (--p9->in_flight == 0)
-		pthread_cond_broadcast(&p9->idle);
+	gave_back(p9);
 	pthread_mutex_unlock(&vdev->queue_lock);
 	if (interrupt)
 		virtio_interrupt(vdev);
@@ -66,8 +72,7 @@ static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 		pthread_mutex_lock(&vdev->queue_lock);
 		if (err) {
 			/* More in flight than the queue has entries: the same head twice. */
-			if (--p9->in_flight == 0)
-				pthread_cond_broadcast(&p9->idle);
+			gave_back(p9);
 			virtio_broken(vdev);
 		}
 	}
@@ -86,8 +91,10 @@ static void p9_reset(struct virtio_dev *vdev)
 	p9_session_reset(p9->session);
 	/* Another vCPU may have taken a chain and not yet submitted it when the queue went dead. */
 	pthread_mutex_lock(&vdev->queue_lock);
+	p9->draining = true;
 	while (p9->in_flight)
 		pthread_cond_wait(&p9->idle, &vdev->queue_lock);
+	p9->draining = false;
 	pthread_mutex_unlock(&vdev->queue_lock);
 	p9_session_reset(p9->session);
 }

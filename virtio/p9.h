@@ -22,6 +22,7 @@ struct virtio_p9 {
 
 	/* Chains taken and not yet given back; under vdev.queue_lock. */
 	unsigned int in_flight;
+	bool draining; /* somebody waits for */
 	pthread_cond_t idle; /* in_flight became 0 */
 	struct virtio_p9_slot {
 		struct virtio_p9 *p9;

@@ -49,65 +49,100 @@ void virtq_stop(struct virtq *q)
 	q->mem = mem;
 }
 
-static int add_piece(const struct virtq *q, struct virtq_chain *chain, const struct vring_desc *d)
+/* A private copy: the guest may change the descriptor while it is checked. */
+static inline struct vring_desc copy_desc(const struct vring_desc *from)
 {
-	unsigned int i = chain->nout + chain->nin;
-	bool writable = d->flags & VRING_DESC_F_WRITE;
-	void *host;
-
-	if (i >= VIRTQ_MAX_SIZE || (!writable && chain->nin))
-		return -EINVAL;
-	host = gmem_slice(q->mem, d->addr, d->len);
-	if (!host)
-		return -EINVAL;
-	chain->iov[i].iov_base = host;
-	chain->iov[i].iov_len = d->len;
-	if (writable) {
-		chain->nin++;
-		chain->in_len += d->len;
-	} else {
-		chain->nout++;
-		chain->out_len += d->len;
-	}
-	return 0;
+	return (struct vring_desc){
+		.addr = READ_ONCE(from->addr),
+		.len = READ_ONCE(from->len),
+		.flags = READ_ONCE(from->flags),
+		.next = READ_ONCE(from->next),
+	};
 }
 
-/* Follows a chain in a table of n descriptors. The piece count bounds loops. */
-static int follow(const struct virtq *q, struct virtq_chain *chain, const struct vring_desc *table,
-		  unsigned int n, uint16_t next, bool indirect)
+/* §2.7.5.3.1: not chained on, at least one descriptor. */
+static const struct vring_desc *indirect_table(const struct virtq *q, const struct vring_desc *d,
+					       unsigned int *n)
 {
-	for (unsigned int seen = 0;; seen++) {
-		struct vring_desc d;
-		int err;
+	*n = d->len / sizeof(*d);
+	if ((d->flags & VRING_DESC_F_NEXT) || d->len % sizeof(*d) || *n == 0 ||
+	    *n > VIRTQ_MAX_SIZE || (d->addr & 15))
+		return NULL;
+	return gmem_slice(q->mem, d->addr, d->len);
+}
 
-		if (next >= n || seen >= n)
+/* The pieces of one direction, while they are being put together. */
+struct pieces {
+	struct iovec *iov; /* where the next one goes */
+	uint8_t *end;	   /* of the last one; NULL: there is none */
+	size_t len;
+};
+
+/*
+ * What lies behind the last piece becomes part of it: a driver has to give a descriptor to each
+ * page, but often enough they are one stretch of memory.
+ */
+static inline void add_piece(struct pieces *to, uint8_t *host, uint32_t len)
+{
+	if (to->end == host)
+		to->iov[-1].iov_len += len;
+	else
+		*to->iov++ = (struct iovec){.iov_base = host, .iov_len = len};
+	to->end = host + len;
+	to->len += len;
+}
+
+/* Follows a chain from chain->head on. */
+static int follow(const struct virtq *q, struct virtq_chain *chain)
+{
+	const struct iovec *const limit = chain->iov + VIRTQ_MAX_SIZE;
+	const struct vring_desc *table = q->desc;
+	struct pieces pieces = {.iov = chain->iov};
+	unsigned int n = q->size, seen = 0;
+	uint16_t next = chain->head;
+	bool indirect = false, writable = false;
+	struct vring_desc d;
+	uint8_t *host;
+
+	chain->nout = 0;
+	chain->out_len = 0;
+	do {
+		/* The count bounds loops. */
+		if (next >= n || seen++ >= n || pieces.iov == limit)
 			return -EINVAL;
-		/* A private copy: the guest may change the descriptor while it is checked. */
-		d.addr = READ_ONCE(table[next].addr);
-		d.len = READ_ONCE(table[next].len);
-		d.flags = READ_ONCE(table[next].flags);
-		d.next = READ_ONCE(table[next].next);
-
+		d = copy_desc(&table[next]);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
-			const struct vring_desc *inner;
-			uint32_t count = d.len / sizeof(d);
-
-			/* §2.7.5.3.1: not nested, not chained on, at least one descriptor. */
-			if (indirect || (d.flags & VRING_DESC_F_NEXT) || d.len % sizeof(d) ||
-			    count == 0 || count > VIRTQ_MAX_SIZE || (d.addr & 15))
+			/* §2.7.5.3.1: not nested. */
+			table = indirect ? NULL : indirect_table(q, &d, &n);
+			if (!table)
 				return -EINVAL;
-			inner = gmem_slice(q->mem, d.addr, d.len);
-			if (!inner)
-				return -EINVAL;
-			return follow(q, chain, inner, count, 0, true);
+			indirect = true;
+			next = 0;
+			seen = 0;
+			continue;
 		}
-		err = add_piece(q, chain, &d);
-		if (err)
-			return err;
-		if (!(d.flags & VRING_DESC_F_NEXT))
-			return 0;
+		host = gmem_slice(q->mem, d.addr, d.len);
+		if (!host || (writable && !(d.flags & VRING_DESC_F_WRITE)))
+			return -EINVAL;
+		if (!writable && (d.flags & VRING_DESC_F_WRITE)) {
+			writable = true;
+			chain->nout = (unsigned int)(pieces.iov - chain->iov);
+			chain->out_len = pieces.len;
+			pieces.end = NULL;
+			pieces.len = 0;
+		}
+		add_piece(&pieces, host, d.len);
 		next = d.next;
+	} while (d.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT));
+	chain->nin = (unsigned int)(pieces.iov - chain->iov) - chain->nout;
+	chain->in_len = pieces.len;
+	if (!writable) {
+		chain->nout = chain->nin;
+		chain->out_len = chain->in_len;
+		chain->nin = 0;
+		chain->in_len = 0;
 	}
+	return 0;
 }
 
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
@@ -127,13 +162,7 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	if (chain->head >= q->size)
 		return -EINVAL;
 	q->last_avail++;
-	chain->nout = 0;
-	chain->nin = 0;
-	chain->out_len = 0;
-	chain->in_len = 0;
-	if (follow(q, chain, q->desc, q->size, chain->head, false) < 0)
-		return -EINVAL;
-	return 1;
+	return follow(q, chain) < 0 ? -EINVAL : 1;
 }
 
 void virtq_unpop(struct virtq *q)

@@ -36,7 +36,10 @@ struct virtq {
 	uint16_t notified_used; /* used_idx when virtq_must_notify() was last asked */
 };
 
-/* One buffer of the guest: iov[0 … nout - 1] to read, then nin pieces to write. */
+/*
+ * One buffer of the guest: iov[0 … nout - 1] to read, then nin pieces to write. Descriptors of
+ * neighbouring memory are one piece.
+ */
 struct virtq_chain {
 	uint16_t head;
 	unsigned int nout;

@@ -227,7 +227,7 @@ static void put_one(struct p9_out *out, struct flat_out *flat, struct input *inp
 	char s[300];
 	size_t len = choice + 1u;
 
-	switch (choice % 8) {
+	switch (choice % 9) {
 	case 0:
 		p9_put8(out, (uint8_t)v), flat_put_int(flat, v, 1);
 		break;
@@ -254,6 +254,11 @@ static void put_one(struct p9_out *out, struct flat_out *flat, struct input *inp
 		flat_put_int(flat, len, 2);
 		flat_put(flat, s, len);
 		break;
+	case 6:
+		p9_out_limit(out, (size_t)v % 1000);
+		if (flat->room - flat->len > v % 1000)
+			flat->room = flat->len + v % 1000;
+		break;
 	default:
 		memset(s, choice, len);
 		p9_put(out, s, len);
@@ -261,9 +266,9 @@ static void put_one(struct p9_out *out, struct flat_out *flat, struct input *inp
 		break;
 	}
 	must(out->full == flat->full, "full: %d, not %d", out->full, flat->full);
-	must(out->len == flat->len, "%zu bytes written, not %zu", out->len, flat->len);
-	must(out->room == flat->room - flat->len, "room for %zu, not %zu", out->room,
-	     flat->room - flat->len);
+	must(p9_out_len(out) == flat->len, "%zu bytes written, not %zu", p9_out_len(out), flat->len);
+	must(out->full || p9_out_room(out) == flat->room - flat->len, "room for %zu, not %zu",
+	     p9_out_room(out), flat->room - flat->len);
 }
 
 static void fuzz_out(struct input *input)
@@ -283,7 +288,7 @@ static void fuzz_out(struct input *input)
 	must(flat.p && written, "out of memory");
 	memset(flat.p, UNWRITTEN, pieces.len);
 
-	p9_out_init(&out, pieces.iov, pieces.n, flat.room);
+	p9_out_init(&out, pieces.iov, flat.room);
 	n = input_byte(input) % OPS_MAX;
 	for (size_t i = 0; i < n; i++)
 		put_one(&out, &flat, input);

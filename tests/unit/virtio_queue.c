@@ -174,7 +174,7 @@ TEST_F(queue, indirect)
 
 	for (unsigned int i = 0; i < 200; i++)
 		table[i] = (struct vring_desc){
-			.addr = data + i,
+			.addr = data + 2 * i,
 			.len = 1,
 			.flags = (i < 199 ? VRING_DESC_F_NEXT : 0) | (i >= 100 ? VRING_DESC_F_WRITE : 0),
 			.next = (uint16_t)(i + 1),
@@ -186,7 +186,36 @@ TEST_F(queue, indirect)
 	ASSERT_EQ(virtq_pop(self->q, &self->chain), 1);
 	EXPECT_EQ(self->chain.nout, 100);
 	EXPECT_EQ(self->chain.nin, 100);
-	EXPECT_EQ(self->chain.iov[199].iov_base, driver_mem(d, data + 199));
+	EXPECT_EQ(self->chain.iov[199].iov_base, driver_mem(d, data + 2 * 199));
+}
+
+/* A driver has to give a descriptor to each page; neighbouring ones are one piece. */
+TEST_F(queue, neighbours_are_one_piece)
+{
+	struct driver *d = &self->drv;
+	uint64_t a = driver_alloc(d, 4096), b = driver_alloc(d, 4096);
+	struct piece p[] = {
+		{ a, 10, false },     { a + 10, 20, false }, { a + 31, 1, false },
+		{ a + 32, 8, true }, /* of the other direction */
+		{ b, 100, true },     { b + 100, 0, true },  { b + 100, 50, true },
+		{ b + 50, 10, true },
+	};
+
+	ASSERT_TRUE(by_hand(d, 0, 8));
+	driver_add(d, 0, p, 8);
+	ASSERT_EQ(virtq_pop(self->q, &self->chain), 1);
+	ASSERT_EQ(self->chain.nout, 2);
+	ASSERT_EQ(self->chain.nin, 3);
+	EXPECT_EQ(self->chain.out_len, 31);
+	EXPECT_EQ(self->chain.in_len, 168);
+	EXPECT_EQ(self->chain.iov[0].iov_base, driver_mem(d, a));
+	EXPECT_EQ(self->chain.iov[0].iov_len, 30);
+	EXPECT_EQ(self->chain.iov[1].iov_base, driver_mem(d, a + 31));
+	EXPECT_EQ(self->chain.iov[2].iov_base, driver_mem(d, a + 32));
+	EXPECT_EQ(self->chain.iov[3].iov_base, driver_mem(d, b));
+	EXPECT_EQ(self->chain.iov[3].iov_len, 150);
+	EXPECT_EQ(self->chain.iov[4].iov_base, driver_mem(d, b + 50));
+	EXPECT_EQ(self->chain.iov[4].iov_len, 10);
 }
 
 /* Each of these must be refused; none may be followed. */
