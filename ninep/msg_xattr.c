@@ -53,6 +53,16 @@ static struct p9_fid *xattr_fid(struct p9_req *req, const struct p9_fid *fid,
 	return new;
 }
 
+/* Most values are. The host clears as much memory as it is asked for, so not all at once. */
+#define SMALL 256
+
+static ssize_t get_value(struct p9_req *req, const struct p9_node *node, const char *name, void *buf,
+			 size_t room)
+{
+	return *name ? p9_owner_getxattr(req, node, name, buf, room)
+		     : p9_owner_listxattr(req, node, buf, room);
+}
+
 /*
  * size[4] Txattrwalk tag[2] fid[4] newfid[4] name[s]; Rxattrwalk size[8]
  *
@@ -66,7 +76,8 @@ int p9_t_xattrwalk(struct p9_req *req)
 	const char *name = p9_get_string(&req->in);
 	struct p9_fid *fid = NULL, *new = NULL;
 	struct p9_xattr *xattr;
-	void *value = NULL;
+	char small[SMALL];
+	void *large = NULL;
 	ssize_t n;
 	int err = p9_get_end(&req->in);
 
@@ -76,12 +87,14 @@ int p9_t_xattrwalk(struct p9_req *req)
 		err = p9_fid_get(req, num, &fid);
 	if (err)
 		return err;
+	n = get_value(req, fid->node, name, small, sizeof(small));
 	err = -ENOMEM;
-	value = malloc(XATTR_SIZE_MAX); /* a list is no longer either */
-	if (!value)
-		goto out;
-	n = *name ? p9_owner_getxattr(req, fid->node, name, value, XATTR_SIZE_MAX)
-		  : p9_owner_listxattr(req, fid->node, value, XATTR_SIZE_MAX);
+	if (n == -ERANGE) {
+		large = malloc(XATTR_SIZE_MAX); /* a list is no longer either */
+		if (!large)
+			goto out;
+		n = get_value(req, fid->node, name, large, XATTR_SIZE_MAX);
+	}
 	if (n < 0) {
 		err = (int)n;
 		goto out;
@@ -89,14 +102,14 @@ int p9_t_xattrwalk(struct p9_req *req)
 	xattr = xattr_new(req->session, name, (size_t)n);
 	if (!xattr)
 		goto out;
-	memcpy(xattr->value, value, (size_t)n);
+	memcpy(xattr->value, large ?: small, (size_t)n);
 	new = xattr_fid(req, fid, xattr);
 	if (!new)
 		goto out;
 	err = p9_fid_add(req, newnum, new);
 	p9_put64(&req->out, (uint64_t)n);
 out:
-	free(value);
+	free(large);
 	p9_fid_put(req, new);
 	p9_fid_put(req, fid);
 	return err;

@@ -112,6 +112,36 @@ TEST_F(xattr, read_in_pieces)
 	EXPECT_EQ(-EINVAL, p9c_write(c, 2, 0, "x", 1));
 }
 
+/* Of every size, and a list of names that is long. */
+TEST_F(xattr, small_and_large)
+{
+	static const size_t sizes[] = {0, 1, 255, 256, 257, 3000};
+	struct p9c *c = self->c;
+	char value[3000], name[250];
+
+	NEEDS_XATTRS;
+	memset(value, 'v', sizeof(value));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		ASSERT_EQ(0, setxattr(p9c_path(&self->w, "f"), "user.a", value, sizes[i], 0));
+		ASSERT_EQ(0, p9c_call(c, P9_TXATTRWALK, "dds", 1, 2, "user.a"));
+		EXPECT_EQ(sizes[i], p9c_get(c, 8));
+		EXPECT_EQ((int)sizes[i], p9c_read(c, 2, 0, 4000));
+		EXPECT_EQ(0, memcmp(c->rp, value, sizes[i]));
+		ASSERT_EQ(0, p9c_clunk(c, 2));
+	}
+	memset(name, 'n', sizeof(name));
+	memcpy(name, "user.", 5);
+	name[249] = 0;
+	for (int i = 0; i < 2; i++) {
+		name[5] = (char)('a' + i);
+		ASSERT_EQ(0, setxattr(p9c_path(&self->w, "f"), name, "", 0, 0));
+	}
+	ASSERT_EQ(0, p9c_call(c, P9_TXATTRWALK, "dds", 1, 2, ""));
+	EXPECT_LE(2u * 250 + 7, p9c_get(c, 8));
+	EXPECT_LE(2 * 250 + 7, p9c_read(c, 2, 0, 4000));
+}
+
 /* A fid that stands for an attribute is no file, whatever is asked of it. */
 TEST_F(xattr, is_not_the_file)
 {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -99,6 +100,17 @@ static long call_symlink(void)
 										: unlink("link");
 }
 
+/* Of an attribute that is not there, which can be asked for on any file system. */
+static long call_getxattr(void)
+{
+	char value[16];
+
+	return getxattr("file", "user.none", value, sizeof(value)) < 0 &&
+			       (errno == ENODATA || errno == EOPNOTSUPP)
+		       ? 0
+		       : -1;
+}
+
 /* No file at all, for the test of the counting: two instructions a turn, 1000 turns. */
 static __attribute__((noinline)) long call_spin(void)
 {
@@ -129,6 +141,7 @@ static const struct {
 	{"rename", call_rename},
 	{"fsync", call_fsync},
 	{"symlink", call_symlink},
+	{"getxattr", call_getxattr},
 	{"spin", call_spin},
 	{"getppid", call_getppid},
 };
