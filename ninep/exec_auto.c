@@ -55,7 +55,7 @@ static bool try_close(struct p9_io *io)
 		.who = {.uid = P9_OWN},
 		.fd = io->fd,
 		.name = "",
-		.flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		.basic = true,
 		.stx = &stx,
 	};
 

@@ -11,12 +11,52 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "ninep/identity.h"
 #include "ninep/lock.h"
 #include "ninep/owner.h"
+
+/*
+ * What statx(2) says but for the time of birth, for a fraction of its price: that takes the path
+ * "", and a page for it. glibc's fstat() would do the same, not fstat(2).
+ */
+static long stat_fd(int fd, struct statx *stx)
+{
+	struct stat st;
+
+	if (syscall(SYS_fstat, fd, &st))
+		return -1;
+	*stx = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_blksize = (uint32_t)st.st_blksize,
+		.stx_nlink = (uint32_t)st.st_nlink,
+		.stx_uid = st.st_uid,
+		.stx_gid = st.st_gid,
+		.stx_mode = (uint16_t)st.st_mode,
+		.stx_ino = st.st_ino,
+		.stx_size = (uint64_t)st.st_size,
+		.stx_blocks = (uint64_t)st.st_blocks,
+		.stx_atime = {st.st_atim.tv_sec, (uint32_t)st.st_atim.tv_nsec, 0},
+		.stx_ctime = {st.st_ctim.tv_sec, (uint32_t)st.st_ctim.tv_nsec, 0},
+		.stx_mtime = {st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec, 0},
+		.stx_rdev_major = major(st.st_rdev),
+		.stx_rdev_minor = minor(st.st_rdev),
+		.stx_dev_major = major(st.st_dev),
+		.stx_dev_minor = minor(st.st_dev),
+	};
+	return 0;
+}
+
+static long stat_file(const struct p9_io *io)
+{
+	if (io->basic && !*io->name)
+		return stat_fd(io->fd, io->stx);
+	return syscall(SYS_statx, io->fd, io->name, io->flags, STATX_BASIC_STATS | STATX_BTIME,
+		       io->stx);
+}
 
 static long getdents(const struct p9_io *io)
 {
@@ -94,8 +134,7 @@ static long call(struct p9_io *io)
 	case P9_IO_OPEN:
 		return syscall(SYS_openat2, io->fd, io->name, &io->how, sizeof(io->how));
 	case P9_IO_STATX:
-		return syscall(SYS_statx, io->fd, io->name, io->flags,
-			       STATX_BASIC_STATS | STATX_BTIME, io->stx);
+		return stat_file(io);
 	case P9_IO_MKDIR:
 		return mkdirat(io->fd, io->name, io->mode);
 	case P9_IO_SYMLINK:

@@ -59,8 +59,8 @@ int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags)
 	return p9_open(req, fs, p9_req_server(req)->procfd, name.s, flags, 0, 0);
 }
 
-int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
-		  struct statx *stx)
+static int do_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, bool basic,
+		    struct statx *stx)
 {
 	struct p9_io io = {
 		.op = P9_IO_STATX,
@@ -69,15 +69,21 @@ int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name
 		.fd = fd,
 		.name = name,
 		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH),
+		.basic = basic,
 		.stx = stx,
 	};
 
 	return (int)p9_await(req, &io);
 }
 
+int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
+{
+	return do_statx(req, fs, fd, name, true, stx);
+}
+
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
 {
-	int err = p9_host_statx(req, fs, fd, name, stx);
+	int err = do_statx(req, fs, fd, name, false, stx);
 
 	if (!err)
 		p9_owner_show(req, fs, fd, name, stx);

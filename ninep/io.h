@@ -91,6 +91,7 @@ struct p9_io {
 	int fd2; /* the folder of name2 */
 	const char *name, *name2;
 	unsigned int flags; /* as the system call's; of a read or write, P9_RW_… */
+	bool basic;	    /* of P9_IO_STATX: the time of birth is not needed */
 	uint32_t mode;
 	union {
 		struct open_how how;
@@ -137,7 +138,7 @@ int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags);
  * guest is to know it (owner.h).
  */
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx);
-/* The same as the host knows it. */
+/* The same as the host knows it, and perhaps without STATX_BTIME, which costs more. */
 int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
 		  struct statx *stx);
 int p9_mkdirat(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint32_t mode);

@@ -41,9 +41,9 @@ int p9_t_getattr(struct p9_req *req)
 		err = p9_fid_get(req, num, &fid);
 	if (err)
 		return err;
-	err = p9_statx(req, fid->node->fs, fid->node->fd, "", &stx);
+	err = p9_node_statx(req, fid->node, fid->node->fd, &stx);
 	if (!err)
-		err = p9_qid(req, &stx, &qid);
+		err = p9_node_qid(req, fid->node, &stx, &qid);
 	if (err)
 		goto out;
 	p9_owner_seen(fid->node, stx.stx_mode);

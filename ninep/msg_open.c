@@ -104,9 +104,9 @@ int p9_t_lopen(struct p9_req *req)
 	if (fd < 0)
 		goto out;
 	/* Of the open descriptor: O_TRUNC changed it just now. */
-	err = p9_statx(req, fid->node->fs, fd, "", &stx);
+	err = p9_node_statx(req, fid->node, fd, &stx);
 	if (!err)
-		err = p9_qid(req, &stx, &qid);
+		err = p9_node_qid(req, fid->node, &stx, &qid);
 	if (err) {
 		p9_close(req, fid->node->fs, fd, false);
 		goto out;
@@ -210,7 +210,7 @@ int p9_t_lcreate(struct p9_req *req)
 	err = p9_refused(req, P9_REFUSED_CREATE, fid->node, name, fd);
 	if (fd < 0)
 		goto out;
-	err = p9_qid(req, &stx, &qid);
+	err = p9_node_qid(req, node, &stx, &qid);
 	if (!err)
 		err = make_open(req, fid, node, fd, flags);
 	else

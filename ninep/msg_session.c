@@ -69,7 +69,7 @@ int p9_t_attach(struct p9_req *req)
 		return -EBADF; /* there is no Tauth */
 	node = p9_node_get(share, share->root);
 	p9_node_pin_again(node);
-	err = p9_statx(req, node->fs, node->fd, "", &stx);
+	err = p9_node_statx(req, node, node->fd, &stx);
 	while (!err) {
 		size_t len = strcspn(aname += strspn(aname, "/"), "/");
 
@@ -93,7 +93,7 @@ int p9_t_attach(struct p9_req *req)
 	if (!err && !S_ISDIR(node->type))
 		err = -ENOTDIR;
 	if (!err)
-		err = p9_qid(req, &stx, &qid);
+		err = p9_node_qid(req, node, &stx, &qid);
 	if (err)
 		goto out;
 

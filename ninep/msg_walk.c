@@ -51,7 +51,7 @@ int p9_t_walk(struct p9_req *req)
 			break;
 		p9_node_release(req, node);
 		node = next;
-		err = p9_qid(req, &stx, &qid[done]);
+		err = p9_node_qid(req, node, &stx, &qid[done]);
 		if (err)
 			break;
 		done++;

@@ -175,15 +175,41 @@ int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, u
 	return p9_qid_path(&p9_req_server(req)->filesystems, fs, ino, path);
 }
 
+static int qid_on(struct p9_req *req, const struct p9_fs *fs, const struct statx *stx,
+		  struct p9_qid *qid)
+{
+	qid->type = S_ISDIR(stx->stx_mode) ? P9_QTDIR : S_ISLNK(stx->stx_mode) ? P9_QTSYMLINK : 0;
+	qid->version = qid_version(stx);
+	return p9_node_qid_path(req, fs, stx->stx_ino, &qid->path);
+}
+
+int p9_node_qid(struct p9_req *req, const struct p9_node *node, const struct statx *stx,
+		struct p9_qid *qid)
+{
+	return qid_on(req, node->fs, stx, qid);
+}
+
 int p9_qid(struct p9_req *req, const struct statx *stx, struct p9_qid *qid)
 {
 	const struct p9_fs *fs = p9_fs_find(&p9_req_server(req)->filesystems, p9_stx_dev(stx));
 
-	if (!fs)
-		return -ENOMEM;
-	qid->type = S_ISDIR(stx->stx_mode) ? P9_QTDIR : S_ISLNK(stx->stx_mode) ? P9_QTSYMLINK : 0;
-	qid->version = qid_version(stx);
-	return p9_node_qid_path(req, fs, stx->stx_ino, &qid->path);
+	return fs ? qid_on(req, fs, stx, qid) : -ENOMEM;
+}
+
+int p9_node_statx(struct p9_req *req, const struct p9_node *node, int fd, struct statx *stx)
+{
+	int err;
+
+	/* Others may let somebody set it (SMB), or make it up. */
+	if (node->fs->class == P9_FS_OTHER)
+		return p9_statx(req, node->fs, fd, "", stx);
+	err = p9_host_statx(req, node->fs, fd, "", stx);
+	if (err)
+		return err;
+	stx->stx_mask = STATX_BASIC_STATS | (node->has_btime ? STATX_BTIME : 0);
+	stx->stx_btime = node->btime;
+	p9_owner_show(req, node->fs, fd, "", stx);
+	return 0;
 }
 
 /* Another file system than the share's own: as multidevs= wants it. */
@@ -209,6 +235,12 @@ static int check_device(struct p9_req *req, const struct statx *stx)
 
 /* ---- walking ---- */
 
+void p9_node_born(struct p9_node *node, const struct statx *stx)
+{
+	node->has_btime = stx->stx_mask & STATX_BTIME;
+	node->btime = node->has_btime ? stx->stx_btime : (struct statx_timestamp){0};
+}
+
 /* A new node for what is behind fd, held. */
 static struct p9_node *make_node(struct p9_node *dir, const char *name, int fd, struct p9_fs *fs,
 				 const struct statx *stx)
@@ -228,6 +260,7 @@ static struct p9_node *make_node(struct p9_node *dir, const char *name, int fd, 
 	node->fs = fs;
 	node->ino = stx->stx_ino;
 	node->type = stx->stx_mode & S_IFMT;
+	p9_node_born(node, stx);
 	p9_owner_seen(node, stx->stx_mode);
 	node->parent = dir;
 	return node;
@@ -377,7 +410,7 @@ static int step_up(struct p9_req *req, const struct p9_node *root, struct p9_nod
 	err = hold(req, *node);
 	if (err)
 		return err;
-	err = p9_statx(req, (*node)->fs, (*node)->fd, "", stx);
+	err = p9_node_statx(req, *node, (*node)->fd, stx);
 	if (err)
 		p9_node_release(req, *node);
 	return err;

@@ -41,9 +41,10 @@ struct p9_node {
 	struct p9_link link; /* in the table */
 
 	struct p9_node *clock_next, *clock_prev; /* NULL: its descriptor must stay */
-	/* What its file must have when it is opened anew. Set before the descriptor is given up. */
-	struct file_handle *handle; /* NULL: the file system has none */
+	/* What its file must have when it is opened anew. */
 	struct statx_timestamp btime;
+	bool has_btime;
+	struct file_handle *handle; /* set before the descriptor is given up; NULL: there is none */
 };
 
 /* A host folder. */
@@ -88,6 +89,12 @@ void p9_node_unpin(struct p9_node *node);
 /* Gives back a node that is held. Waits. */
 void p9_node_release(struct p9_req *req, struct p9_node *node);
 
+/*
+ * What statx says of a node's file, by fd, which is its descriptor or another that is open on it:
+ * as the guest is to know it (owner.h). Waits. As fstat(2).
+ */
+int p9_node_statx(struct p9_req *req, const struct p9_node *node, int fd, struct statx *stx);
+
 /* ---- finding nodes ---- */
 
 /*
@@ -126,6 +133,9 @@ void p9_node_renamed(struct p9_req *req, struct p9_node *olddir, const char *old
 /* ---- qids ---- */
 
 uint64_t p9_stx_dev(const struct statx *stx);
+/* The qid of a node's file, by what statx says of it. -ENOMEM. */
+int p9_node_qid(struct p9_req *req, const struct p9_node *node, const struct statx *stx,
+		struct p9_qid *qid);
 /* A qid by what statx says. -ENOMEM. */
 int p9_qid(struct p9_req *req, const struct statx *stx, struct p9_qid *qid);
 /* The path of a qid alone, for an inode of a file system. -ENOMEM. */
@@ -133,6 +143,8 @@ int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, u
 
 /* ---- node_fd.c, for node.c and io.c ---- */
 
+/* What does not change about its file, before others know of it. */
+void p9_node_born(struct p9_node *node, const struct statx *stx);
 /* Pins a node if its descriptor is there. */
 bool p9_node_try_pin(struct p9_node *node);
 /*

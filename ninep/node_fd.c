@@ -113,17 +113,18 @@ static struct p9_node *pick(struct p9_share *share, int steps)
 }
 
 /* Not of a file that is already without a name: nothing would lead back to it. */
-static bool is_unlinked(struct p9_req *req, const struct p9_node *node, struct statx *stx)
+static bool is_unlinked(struct p9_req *req, const struct p9_node *node)
 {
-	return p9_host_statx(req, node->fs, node->fd, "", stx) || !stx->stx_nlink;
+	struct statx stx;
+
+	return p9_host_statx(req, node->fs, node->fd, "", &stx) || !stx.stx_nlink;
 }
 
 /* Takes over the hold on node. False: its descriptor has to stay. */
 static bool give_up(struct p9_req *req, struct p9_share *share, struct p9_node *node)
 {
 	struct file_handle *handle = NULL;
-	struct statx stx;
-	bool stays = is_unlinked(req, node, &stx);
+	bool stays = is_unlinked(req, node);
 	int fd = -1, mine = 1;
 
 	if (!stays && !node->handle)
@@ -133,8 +134,6 @@ static bool give_up(struct p9_req *req, struct p9_share *share, struct p9_node *
 		p9_clock_del(share, node);
 	} else if (node->clock_next && !node->handle) {
 		node->handle = handle;
-		node->btime =
-			stx.stx_mask & STATX_BTIME ? stx.stx_btime : (struct statx_timestamp){0};
 		handle = NULL;
 	}
 	if (node->clock_next && atomic_compare_exchange_strong(&node->pins, &mine, GIVEN_UP)) {
@@ -229,9 +228,7 @@ static int check_same(struct p9_req *req, const struct p9_node *node, int fd,
 	    (stx->stx_mode & S_IFMT) != node->type)
 		return -ESTALE;
 	if (!node->handle)
-		return !(stx->stx_mask & STATX_BTIME) || same_time(&stx->stx_btime, &node->btime)
-			       ? 0
-			       : -ESTALE;
+		return !node->has_btime || same_time(&stx->stx_btime, &node->btime) ? 0 : -ESTALE;
 	handle = p9_handle(req, node->fs, fd);
 	same = handle && handle->handle_type == node->handle->handle_type &&
 	       handle->handle_bytes == node->handle->handle_bytes &&

@@ -16,13 +16,15 @@ static int make_root(struct p9_share *share, const char *path)
 	struct p9_node *root = calloc(1, sizeof(*root));
 	uint64_t qid_path;
 	struct statfs sfs;
-	struct stat st;
+	struct statx stx;
 	int err = -ENOMEM;
 
 	if (!root)
 		return -ENOMEM;
 	root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root->fd < 0 || fstat(root->fd, &st) || fstatfs(root->fd, &sfs)) {
+	if (root->fd < 0 ||
+	    statx(root->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) ||
+	    fstatfs(root->fd, &sfs)) {
 		err = -errno;
 		goto out;
 	}
@@ -32,19 +34,20 @@ static int make_root(struct p9_share *share, const char *path)
 			goto out;
 		err = -ENOMEM;
 	}
-	root->fs = p9_fs_get(all, st.st_dev, p9_fs_classify((uint64_t)sfs.f_type));
+	root->fs = p9_fs_get(all, p9_stx_dev(&stx), p9_fs_classify((uint64_t)sfs.f_type));
 	if (!root->fs)
 		goto out;
 	/* Makes it the first of the file systems, if there was none yet. */
-	err = p9_qid_path(all, root->fs, st.st_ino, &qid_path);
+	err = p9_qid_path(all, root->fs, stx.stx_ino, &qid_path);
 	if (err) {
 		p9_fs_put(all, root->fs);
 		goto out;
 	}
 	root->refs = 1;
 	atomic_init(&root->pins, 1);
-	root->ino = st.st_ino;
+	root->ino = stx.stx_ino;
 	root->type = S_IFDIR;
+	p9_node_born(root, &stx);
 	share->root = root;
 	share->nodes = 1;
 	p9_node_count_fd(share, 1);

@@ -2,6 +2,9 @@
 /* Files and their attributes, used well and badly, in every executor, whole and in crumbs. */
 #include "kselftest_harness.h"
 
+#include <sys/syscall.h>
+
+#include "ninep/io.h"
 #include "tests/unit/p9client.h"
 
 FIXTURE(p9)
@@ -77,6 +80,64 @@ TEST_F(p9, getattr)
 	EXPECT_EQ(P9_QTDIR, root.qid.type);
 	EXPECT_NE(root.qid.path, a.qid.path);
 	EXPECT_EQ(-EBADF, p9c_getattr(c, 5, &a));
+}
+
+/* What p9_io_call() has from fstat(2) instead, of a descriptor: as statx(2) says it, or -1. */
+static int compare_stat(int fd)
+{
+	struct statx by_fstat, stx;
+	struct p9_io io = {
+		.op = P9_IO_STATX,
+		.fd = fd,
+		.name = "",
+		.flags = AT_EMPTY_PATH,
+		.basic = true,
+		.stx = &by_fstat,
+	};
+
+	memset(&by_fstat, 0xee, sizeof(by_fstat));
+	p9_io_call(&io);
+	if (io.res || syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx))
+		return -1;
+	/* These nobody reads. */
+	stx.stx_mask = STATX_BASIC_STATS;
+	stx.stx_attributes = stx.stx_attributes_mask = 0;
+	stx.stx_mnt_id = 0;
+	stx.stx_btime = (struct statx_timestamp){0};
+	return memcmp(&by_fstat, &stx, offsetof(struct statx, stx_mnt_id));
+}
+
+TEST_F(p9, fstat_says_what_statx_says)
+{
+	static const char *const elsewhere[] = {"/dev/shm", "/dev/null", "/proc/self/status",
+						"/sys", "/usr/bin"};
+	static const char *const name[] = {"file", "large", "dir", "link", "fifo", "twice"};
+	int fd;
+
+	ASSERT_EQ(0, p9c_host_file(&self->w, "file", "hello"));
+	ASSERT_EQ(0, chmod(p9c_path(&self->w, "file"), 06751));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "large", "hello"));
+	ASSERT_EQ(0, truncate(p9c_path(&self->w, "large"), 5ll << 32));
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "dir"), 0750));
+	ASSERT_EQ(0, symlink("file", p9c_path(&self->w, "link")));
+	ASSERT_EQ(0, mkfifo(p9c_path(&self->w, "fifo"), 0600));
+	ASSERT_EQ(0, link(p9c_path(&self->w, "file"), p9c_path(&self->w, "twice")));
+	for (size_t i = 0; i < sizeof(name) / sizeof(*name); i++) {
+		struct timespec times[2] = {{-5, 7}, {1ll << 33, 999999999}};
+
+		utimensat(AT_FDCWD, p9c_path(&self->w, name[i]), times, AT_SYMLINK_NOFOLLOW);
+		fd = open(p9c_path(&self->w, name[i]), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(0, compare_stat(fd)) TH_LOG("%s", name[i]);
+		close(fd);
+	}
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++) {
+		fd = open(elsewhere[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		EXPECT_EQ(0, compare_stat(fd)) TH_LOG("%s", elsewhere[i]);
+		close(fd);
+	}
 }
 
 TEST_F(p9, qid_version_changes_with_the_file)
