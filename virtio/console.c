@@ -231,6 +231,8 @@ void virtio_console_init(struct virtio_console *con, const struct gmem *mem, con
 		.config = &con->config,
 		.config_len = sizeof(con->config),
 		.nqueues = NQUEUES,
+		/* Linux's driver frees its buffers after the reset and before it disables the queues. */
+		.reset_by_memory = false,
 	};
 	virtio_init(&con->vdev, mem);
 }

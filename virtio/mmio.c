@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "virtio/mmio.h"
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
+#include <stddef.h>
 #include <string.h>
 
 #define MAGIC	0x74726976u /* "virt" */
@@ -12,6 +12,17 @@
 #define TRANSPORT_FEATURES                                                                         \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC |                        \
 	 1ull << VIRTIO_RING_F_EVENT_IDX)
+
+#define IN_PAGE(reg) ((reg) - VIRTIO_MMIO_SPLIT)
+_Static_assert(offsetof(struct virtio_page, interrupt_status) ==
+				IN_PAGE(VIRTIO_MMIO_INTERRUPT_STATUS) &&
+		       offsetof(struct virtio_page, interrupt_ack) == IN_PAGE(VIRTIO_MMIO_INTERRUPT_ACK) &&
+		       offsetof(struct virtio_page, status) == IN_PAGE(VIRTIO_MMIO_STATUS) &&
+		       offsetof(struct virtio_page, config_generation) ==
+			       IN_PAGE(VIRTIO_MMIO_CONFIG_GENERATION) &&
+		       offsetof(struct virtio_page, config) == IN_PAGE(VIRTIO_MMIO_CONFIG) &&
+		       VIRTIO_MMIO_QUEUE_NOTIFY < VIRTIO_MMIO_SPLIT,
+	       "the page is laid out as the registers are");
 
 void virtio_init(struct virtio_dev *vdev, const struct gmem *mem)
 {
@@ -31,6 +42,8 @@ void virtio_destroy(struct virtio_dev *vdev)
 static void raise_irq(struct virtio_dev *vdev, unsigned int bit)
 {
 	atomic_fetch_or(&vdev->interrupt_status, bit);
+	if (atomic_load(&vdev->backed))
+		atomic_fetch_or(&vdev->page->interrupt_status, bit);
 	atomic_fetch_add_explicit(&vdev->interrupts, 1, memory_order_relaxed);
 	vdev->irq(vdev->irq_arg);
 }
@@ -44,17 +57,41 @@ void virtio_broken(struct virtio_dev *vdev)
 {
 	atomic_store(&vdev->live, false);
 	atomic_fetch_or(&vdev->status, VIRTIO_CONFIG_S_NEEDS_RESET);
+	if (atomic_load(&vdev->backed)) {
+		uint32_t seen = atomic_load(&vdev->page->status);
+
+		/* Not over a reset by the driver. It loses this race only if it is writing anyway. */
+		if (seen & VIRTIO_CONFIG_S_DRIVER_OK)
+			atomic_compare_exchange_strong(&vdev->page->status, &seen,
+						       seen | VIRTIO_CONFIG_S_NEEDS_RESET);
+	}
 	raise_irq(vdev, VIRTIO_MMIO_INT_CONFIG);
 }
 
-/* Under reg_lock. The one register write that may wait. */
+/* Under reg_lock, before the device is live. */
+static void show_page(struct virtio_dev *vdev)
+{
+	struct virtio_page *page = vdev->page;
+
+	if (!vdev->reset_by_memory || !vdev->back ||
+	    vdev->config_len > VIRTIO_PAGE_SIZE - sizeof(*page))
+		return;
+	memset(page, 0, VIRTIO_PAGE_SIZE);
+	atomic_store(&page->interrupt_status,
+		     atomic_load(&vdev->interrupt_status) | VIRTIO_MMIO_INT_VRING);
+	atomic_store(&page->status, atomic_load(&vdev->status));
+	memcpy(page->config, vdev->config, vdev->config_len);
+	atomic_store(&vdev->backed, vdev->back(vdev->back_arg, true) == 0);
+}
+
+/* Under reg_lock. An access that resets the device may wait. */
 static void reset(struct virtio_dev *vdev)
 {
 	pthread_mutex_lock(&vdev->queue_lock);
 	atomic_store(&vdev->live, false);
 	pthread_mutex_unlock(&vdev->queue_lock);
 
-	/* What is in flight still gives its chains back, to rings that are still there. */
+	/* What is in flight is waited for; its chains do not go back. */
 	if (vdev->ops->reset)
 		vdev->ops->reset(vdev);
 
@@ -62,6 +99,10 @@ static void reset(struct virtio_dev *vdev)
 	for (unsigned int i = 0; i < vdev->nqueues; i++)
 		virtq_stop(&vdev->queue[i]);
 	pthread_mutex_unlock(&vdev->queue_lock);
+	if (atomic_load(&vdev->backed)) {
+		vdev->back(vdev->back_arg, false);
+		atomic_store(&vdev->backed, false);
+	}
 	atomic_store(&vdev->interrupt_status, 0);
 	atomic_store(&vdev->status, 0);
 	vdev->driver_features = 0;
@@ -97,6 +138,8 @@ static void write_status(struct virtio_dev *vdev, uint32_t value)
 	atomic_fetch_or(&vdev->status, value & 0xff);
 
 	if ((value & VIRTIO_CONFIG_S_DRIVER_OK) && !(status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+		if (value & VIRTIO_CONFIG_S_FEATURES_OK)
+			show_page(vdev);
 		pthread_mutex_lock(&vdev->queue_lock);
 		if (value & VIRTIO_CONFIG_S_FEATURES_OK)
 			atomic_store_explicit(&vdev->live, true, memory_order_release);
@@ -107,6 +150,27 @@ static void write_status(struct virtio_dev *vdev, uint32_t value)
 		for (unsigned int i = 0; i < vdev->nqueues; i++)
 			vdev->ops->notify(vdev, i);
 	}
+}
+
+/* Under reg_lock: carries out a reset that the driver wrote into the page. */
+static void take_over(struct virtio_dev *vdev)
+{
+	uint32_t value;
+
+	if (!atomic_load(&vdev->backed) ||
+	    (atomic_load(&vdev->page->status) & VIRTIO_CONFIG_S_DRIVER_OK))
+		return;
+	reset(vdev);
+	/* The guest does not reach the page any more: this is the last that it wrote. */
+	value = atomic_load(&vdev->page->status);
+	if (value)
+		write_status(vdev, value);
+}
+
+static void lock_registers(struct virtio_dev *vdev)
+{
+	pthread_mutex_lock(&vdev->reg_lock);
+	take_over(vdev);
 }
 
 static void write_queue_ready(struct virtio_dev *vdev, struct virtq *q, uint32_t value)
@@ -183,9 +247,14 @@ void virtio_mmio_write(struct virtio_dev *vdev, uint64_t offset, const void *dat
 
 	switch (offset) {
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		if (value < vdev->nqueues && virtio_live(vdev)) {
+		if (virtio_live(vdev)) {
+			if (value >= vdev->nqueues)
+				return;
 			atomic_fetch_add_explicit(&vdev->kicks, 1, memory_order_relaxed);
 			vdev->ops->notify(vdev, value);
+		} else if (atomic_load(&vdev->backed)) {
+			lock_registers(vdev);
+			pthread_mutex_unlock(&vdev->reg_lock);
 		}
 		return;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
@@ -193,7 +262,7 @@ void virtio_mmio_write(struct virtio_dev *vdev, uint64_t offset, const void *dat
 		return;
 	}
 
-	pthread_mutex_lock(&vdev->reg_lock);
+	lock_registers(vdev);
 	switch (offset) {
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
 		vdev->features_sel = value;
@@ -245,7 +314,8 @@ static uint32_t read_register(struct virtio_dev *vdev, uint64_t offset)
 	case VIRTIO_MMIO_QUEUE_READY:
 		return q ? q->ready : 0;
 	case VIRTIO_MMIO_STATUS:
-		return atomic_load(&vdev->status);
+		/* An access that was under way when the page came. */
+		return atomic_load(atomic_load(&vdev->backed) ? &vdev->page->status : &vdev->status);
 	case VIRTIO_MMIO_CONFIG_GENERATION:
 		return 0; /* our configuration spaces never change */
 	}
@@ -269,7 +339,7 @@ void virtio_mmio_read(struct virtio_dev *vdev, uint64_t offset, void *data, unsi
 	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS) {
 		value = atomic_load(&vdev->interrupt_status);
 	} else {
-		pthread_mutex_lock(&vdev->reg_lock);
+		lock_registers(vdev);
 		value = read_register(vdev, offset);
 		pthread_mutex_unlock(&vdev->reg_lock);
 	}

@@ -5,10 +5,48 @@
  * Register accesses come from any vCPU thread and are serialised by the transport, except for
  * queue notifications, which go straight to the device. A device takes vdev->queue_lock around
  * everything it does to its queues.
+ *
+ * Registers as memory
+ * -------------------
+ * Linux reads InterruptStatus and writes InterruptACK in each interrupt, and each of the two is an
+ * exit that costs as much as the request's kick. So an owner may place the block across a page
+ * boundary, at VIRTIO_MMIO_SPLIT: below it is what needs an exit, QueueNotify above all; from it on,
+ * InterruptStatus, InterruptACK, Status, ConfigGeneration and the configuration space, which from
+ * DRIVER_OK to the next reset can be a page of memory that the guest reads and writes by itself
+ * (vdev->back()). In the page
+ *   - InterruptStatus always has the bit of used buffers: the line is edge-triggered and the device's
+ *     alone, so whoever looks at it has been interrupted, and may always find nothing (§2.7.7);
+ *   - InterruptACK is written and forgotten;
+ *   - Status is what the driver wrote last, and DEVICE_NEEDS_RESET (§2.1.2) when it is set.
+ *
+ * The price is that a reset (a write of 0 to Status, §4.2.2.2) is not noticed when it happens. Status
+ * is read before a chain is taken, before one is given back, before an interrupt is raised for it, and
+ * at each access below VIRTIO_MMIO_SPLIT. If DRIVER_OK is gone, queues are left alone from there on.
+ * An access below VIRTIO_MMIO_SPLIT moreover carries the reset out before anything else: it waits for
+ * requests in flight as a write of 0 does without the page, takes the page away, and goes on with what
+ * the driver wrote to Status meanwhile (ACKNOWLEDGE, DRIVER). No driver comes from a reset to DRIVER_OK
+ * without such an access: it must negotiate features (§3.1.1) and enable queues (§4.2.3.2) there.
+ *
+ * So from the driver's write of 0 to its next access below VIRTIO_MMIO_SPLIT, though Status reads 0,
+ *   - requests in flight go on, and what they read may still arrive in their own buffers;
+ *   - at most one chain for each thread that was just then giving one back still gets into the used
+ *     ring, and an interrupt may follow.
+ * §2.4.1 promises a driver more: that a device whose Status reads 0 does not touch its queues. What is
+ * needed is less, that a driver frees neither buffers nor rings before it has disabled its queues.
+ * Whether it does is its author's doing, so a device says for itself that its driver keeps to that:
+ * see reset_by_memory. A kernel that is started by kexec and not by a power cycle resets the device
+ * when it takes it over, in either way: until then requests that the old kernel left behind go on in
+ * memory that is the new one's. (Linux 6.15 and later reset all devices before a kexec; with the page,
+ * that does not wait for requests in flight.)
+ *
+ * The guest may write into the page what it likes, at any time and from all its CPUs. Nothing is
+ * read from there but one word, Status, and nothing follows from it but that queues are let be and that
+ * a reset is carried out. What the device did and did not agree to is in the fields below.
  */
 #ifndef VIRTIO_MMIO_H
 #define VIRTIO_MMIO_H
 
+#include <linux/virtio_config.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,7 +55,20 @@
 #include "virtio/queue.h"
 
 #define VIRTIO_MMIO_SIZE  0x1000u
+#define VIRTIO_MMIO_SPLIT 0x60u /* InterruptStatus; QueueNotify is below */
+#define VIRTIO_PAGE_SIZE  4096u
 #define VIRTIO_MAX_QUEUES 4
+
+/* The registers from VIRTIO_MMIO_SPLIT on, as they lie at the beginning of a page (§4.2.2). */
+struct virtio_page {
+	_Atomic uint32_t interrupt_status; /* 0x060 */
+	uint32_t interrupt_ack;
+	uint32_t reserved[2];
+	_Atomic uint32_t status;	/* 0x070 */
+	uint32_t not_read[34];		/* queue addresses, shared memory: 0x080 … */
+	uint32_t config_generation;	/* 0x0fc */
+	uint8_t config[];		/* 0x100 */
+};
 
 struct virtio_dev;
 
@@ -38,10 +89,26 @@ struct virtio_dev {
 	const void *config; /* device configuration space, read-only to the driver */
 	uint32_t config_len;
 	unsigned int nqueues;
+	/*
+	 * The driver frees no buffer and no ring between its write of 0 to Status and its disabling of
+	 * the queues. The transport may then make the second half of the registers memory.
+	 */
+	bool reset_by_memory;
 
 	/* How the device interrupts: an edge on its line. Any thread. Set by the owner. */
 	void (*irq)(void *arg);
 	void *irq_arg;
+
+	/*
+	 * Shows the guest `page`, of VIRTIO_PAGE_SIZE bytes, where its registers from VIRTIO_MMIO_SPLIT
+	 * on are, or takes it away: no CPU of the guest reaches it any more when that returns. Showing
+	 * it may fail, and each access exits as before. Never called by two threads at once. The page
+	 * is the owner's, lives until virtio_destroy(), and no DMA may reach it: it is not in the
+	 * gmem. Set by the owner; NULL where registers are never memory.
+	 */
+	int (*back)(void *arg, bool shown);
+	void *back_arg;
+	struct virtio_page *page;
 
 	/* The transport's own. */
 	pthread_mutex_t reg_lock;
@@ -49,7 +116,8 @@ struct virtio_dev {
 	struct virtq queue[VIRTIO_MAX_QUEUES];
 	atomic_uint interrupt_status;
 	atomic_uint status;
-	_Atomic bool live; /* DRIVER_OK and no reset needed; written under queue_lock */
+	_Atomic bool live;   /* DRIVER_OK and no reset needed; written under queue_lock */
+	_Atomic bool backed; /* the guest sees the page; written under reg_lock, while not live */
 	uint64_t driver_features;
 	uint32_t features_sel;
 	uint32_t driver_features_sel;
@@ -76,9 +144,14 @@ void virtio_broken(struct virtio_dev *vdev);
 /* For the end of the VM: like a reset by the driver. */
 void virtio_quiesce(struct virtio_dev *vdev);
 
+/* Whether the queues may be touched: the driver has said DRIVER_OK, and has not taken it back. */
 static inline bool virtio_live(struct virtio_dev *vdev)
 {
-	return atomic_load_explicit(&vdev->live, memory_order_acquire);
+	if (!atomic_load_explicit(&vdev->live, memory_order_acquire))
+		return false;
+	return !atomic_load_explicit(&vdev->backed, memory_order_relaxed) ||
+	       atomic_load_explicit(&vdev->page->status, memory_order_acquire) &
+		       VIRTIO_CONFIG_S_DRIVER_OK;
 }
 
 #endif

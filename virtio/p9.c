@@ -35,11 +35,14 @@ static void p9_chain_done(void *opaque, size_t len)
 	struct virtio_p9 *p9 = slot->p9;
 	struct virtio_dev *vdev = &p9->vdev;
 	struct virtq *q = &vdev->queue[0];
-	bool interrupt;
+	bool interrupt = false;
 
 	pthread_mutex_lock(&vdev->queue_lock);
-	virtq_push(q, slot->head, (uint32_t)len);
-	interrupt = !is_serving(p9) && virtio_live(vdev) && virtq_must_notify(q);
+	/* After a reset, noticed or not, the rings are the guest's own memory again. */
+	if (virtio_live(vdev)) {
+		virtq_push(q, slot->head, (uint32_t)len);
+		interrupt = !is_serving(p9) && virtq_must_notify(q);
+	}
 	gave_back(p9);
 	pthread_mutex_unlock(&vdev->queue_lock);
 	if (interrupt)
@@ -123,6 +126,8 @@ int virtio_p9_init(struct virtio_p9 *p9, const struct gmem *mem, struct p9_sessi
 		.config = &p9->config,
 		.config_len = (uint32_t)(sizeof(p9->config.len) + len),
 		.nqueues = 1,
+		/* Linux removes a device that no mount uses: nothing is freed before its queue is. */
+		.reset_by_memory = true,
 	};
 	for (unsigned int i = 0; i < VIRTQ_MAX_SIZE; i++)
 		p9->slot[i] = (struct virtio_p9_slot){ .p9 = p9, .head = (uint16_t)i };

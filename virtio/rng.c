@@ -58,7 +58,13 @@ static const struct virtio_ops rng_ops = {
 void virtio_rng_init(struct virtio_rng *rng, const struct gmem *mem)
 {
 	*rng = (struct virtio_rng){
-		.vdev = { .ops = &rng_ops, .id = VIRTIO_ID_RNG, .nqueues = 1 },
+		.vdev = {
+			.ops = &rng_ops,
+			.id = VIRTIO_ID_RNG,
+			.nqueues = 1,
+			/* The buffer is part of what Linux's driver frees last. */
+			.reset_by_memory = true,
+		},
 	};
 	virtio_init(&rng->vdev, mem);
 }

@@ -14,12 +14,14 @@
 #include "virtio/p9.h"
 #include "vmm/bench.h"
 #include "vmm/loop.h"
+#include "vmm/virtio_bus.h"
 #include "vmm/vm.h"
 #include "vmm/x86_64/x86.h"
 
 extern const uint8_t bench_guest[], bench_guest_end[];
 
-_Static_assert(BENCH_MMIO == VM_MMIO_BASE && BENCH_EXECUTORS == BENCH_DEVICES,
+_Static_assert(BENCH_MMIO == VIRTIO_BUS_FIRST && BENCH_MMIO_STRIDE == VIRTIO_BUS_STRIDE &&
+		       BENCH_EXECUTORS == BENCH_DEVICES,
 	       "the guest knows where its devices are");
 _Static_assert(BENCH_LAPIC >= VM_MIN_RAM, "beyond all RAM");
 
@@ -41,11 +43,10 @@ struct moment {
 struct bench_machine {
 	struct bench *bench;
 	struct vm vm;
+	struct virtio_bus virtio;
 	struct loop *loop;
 	struct bench_device {
-		struct bench_machine *machine;
 		struct virtio_p9 p9;
-		uint32_t gsi;
 		bool ready;
 	} device[BENCH_DEVICES];
 
@@ -226,23 +227,6 @@ static void control_read(void *dev, uint64_t offset, void *data, unsigned int le
 
 /* ---- the machine ---- */
 
-static void device_read(void *dev, uint64_t offset, void *data, unsigned int len)
-{
-	virtio_mmio_read(dev, offset, data, len);
-}
-
-static void device_write(void *dev, uint64_t offset, const void *data, unsigned int len)
-{
-	virtio_mmio_write(dev, offset, data, len);
-}
-
-static void raise_line(void *arg)
-{
-	struct bench_device *device = arg;
-
-	vm_irq(&device->machine->vm, device->gsi);
-}
-
 static int add_device(struct bench_machine *m, unsigned int i, struct why *why)
 {
 	struct bench_device *device = &m->device[i];
@@ -251,17 +235,7 @@ static int add_device(struct bench_machine *m, unsigned int i, struct why *why)
 	if (err)
 		return why_fail(why, err, "no device can be made: %s", strerror(-err));
 	device->ready = true;
-	device->machine = m;
-	device->gsi = line[i];
-	device->p9.vdev.irq = raise_line;
-	device->p9.vdev.irq_arg = device;
-	bus_add(&m->vm.mmio, &(struct bus_range){
-		.base = BENCH_MMIO + (uint64_t)i * BENCH_MMIO_PAGE,
-		.size = BENCH_MMIO_PAGE,
-		.dev = &device->p9.vdev,
-		.read = device_read,
-		.write = device_write,
-	});
+	virtio_bus_add(&m->virtio, i, &device->p9.vdev, line[i]);
 	return 0;
 }
 
@@ -290,7 +264,8 @@ static void ended(void *arg)
 
 static int make(struct bench_machine *m, struct why *why)
 {
-	int err = vm_new(&m->vm, VM_MIN_RAM, 1, true, why);
+	int err = vm_new(&m->vm, VM_MIN_RAM, 1, true, why) ?:
+			  virtio_bus_init(&m->virtio, &m->vm, why);
 
 	m->vm.on_end = ended;
 	m->vm.on_end_arg = m;
@@ -301,7 +276,7 @@ static int make(struct bench_machine *m, struct why *why)
 		return err;
 	bus_add(&m->vm.mmio, &(struct bus_range){
 		.base = BENCH_CONTROL,
-		.size = BENCH_MMIO_PAGE,
+		.size = sizeof(uint32_t),
 		.dev = m,
 		.read = control_read,
 		.write = control_write,
@@ -385,6 +360,7 @@ int bench_vm(struct bench *bench, struct why *why)
 		virtio_p9_destroy(&m->device[i].p9);
 	}
 	vm_free(&m->vm);
+	virtio_bus_free(&m->virtio);
 	loop_free(m->loop);
 	return err;
 }

@@ -15,7 +15,8 @@
  */
 static const uint8_t lines[] = { 16, 17, 18, 19, 20, 21, 22, 23, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15 };
 _Static_assert(PLATFORM_S5_TYPE == POWER_S5_TYPE, "the DSDT and the register agree");
-_Static_assert(sizeof(lines) >= MACHINE_MAX_SHARES + 2, "a line for each device");
+_Static_assert(sizeof(lines) >= VIRTIO_BUS_MAX && VIRTIO_BUS_MAX >= MACHINE_MAX_SHARES + 2,
+	       "a line for each device");
 _Static_assert(PLATFORM_MAX_DEVICES >= MACHINE_MAX_SHARES + 4, "a place for each device");
 
 static void raise_line(void *arg)
@@ -42,16 +43,6 @@ static struct machine_line *describe(struct machine *m, enum platform_kind kind,
 }
 
 /* ---- what the buses call ---- */
-
-static void virtio_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
-{
-	virtio_mmio_read(dev, offset, data, len);
-}
-
-static void virtio_bus_write(void *dev, uint64_t offset, const void *data, unsigned int len)
-{
-	virtio_mmio_write(dev, offset, data, len);
-}
 
 /* Ports are bytes; a wider access touches neighbouring ones. */
 static void serial_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
@@ -118,17 +109,9 @@ static void kbc_bus_write(void *dev, uint64_t offset, const void *data, unsigned
 
 static void add_virtio(struct machine *m, struct virtio_dev *vdev, unsigned int n)
 {
-	uint64_t base = VM_MMIO_BASE + (uint64_t)n * VIRTIO_MMIO_SIZE;
+	uint64_t base = virtio_bus_add(&m->virtio, n, vdev, lines[n]);
 
-	vdev->irq = raise_line;
-	vdev->irq_arg = describe(m, PLATFORM_VIRTIO_MMIO, base, VIRTIO_MMIO_SIZE, lines[n]);
-	bus_add(&m->vm.mmio, &(struct bus_range){
-		.base = base,
-		.size = VIRTIO_MMIO_SIZE,
-		.dev = vdev,
-		.read = virtio_bus_read,
-		.write = virtio_bus_write,
-	});
+	describe(m, PLATFORM_VIRTIO_MMIO, base, VIRTIO_MMIO_SIZE, lines[n]);
 }
 
 static void add_platform_devices(struct machine *m, const struct machine_config *config)
@@ -228,7 +211,8 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	int err;
 
 	memset(m, 0, sizeof(*m));
-	err = vm_new(&m->vm, config->ram, config->cpus, false, why);
+	err = vm_new(&m->vm, config->ram, config->cpus, false, why) ?:
+		      virtio_bus_init(&m->virtio, &m->vm, why);
 	if (err)
 		return err;
 	m->vm.on_end = config->ended;
@@ -311,4 +295,5 @@ void machine_free(struct machine *m)
 		rtc_destroy(&m->rtc);
 	}
 	vm_free(&m->vm);
+	virtio_bus_free(&m->virtio);
 }

@@ -10,6 +10,7 @@
 #include "virtio/console.h"
 #include "virtio/p9.h"
 #include "virtio/rng.h"
+#include "vmm/virtio_bus.h"
 #include "vmm/vm.h"
 
 #define MACHINE_MAX_SHARES 16
@@ -49,6 +50,7 @@ struct machine {
 	struct platform platform;
 	struct serial serial;
 	struct rtc rtc;
+	struct virtio_bus virtio;
 	struct virtio_rng rng;
 	struct virtio_console console;
 	struct p9_server *server;

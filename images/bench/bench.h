@@ -8,9 +8,9 @@
 
 #define BENCH_IMAGE	0x100000
 #define BENCH_DEVICES	3	   /* virtio-mmio 9P devices */
-#define BENCH_MMIO	0xd0000000 /* a page for each device, then one for the control register */
-#define BENCH_MMIO_PAGE 0x1000
-#define BENCH_CONTROL	(BENCH_MMIO + BENCH_DEVICES * BENCH_MMIO_PAGE)
+#define BENCH_MMIO	0xd0000fa0 /* the first device's registers */
+#define BENCH_MMIO_STRIDE 0x2000   /* from one device to the next */
+#define BENCH_CONTROL	(0xd0000000 + BENCH_DEVICES * BENCH_MMIO_STRIDE)
 #define BENCH_VECTOR	0x30 /* of every device's interrupt */
 /*
  * Where the local interrupt controller appears: within reach of a 32-bit address, so that the

@@ -34,7 +34,7 @@ static struct queue {
 
 static uint64_t base_of(unsigned int device)
 {
-	return BENCH_MMIO + (uint64_t)device * BENCH_MMIO_PAGE;
+	return BENCH_MMIO + (uint64_t)device * BENCH_MMIO_STRIDE;
 }
 
 static uint32_t read_register(unsigned int device, unsigned int offset)

@@ -61,8 +61,8 @@ FIXTURE_SETUP(acpi)
 	self->platform.reset_value = 0x77;
 	*d++ = (struct platform_device){PLATFORM_SERIAL, 0x3f8, 8, 4};
 	*d++ = (struct platform_device){PLATFORM_RTC, 0x70, 2, 0};
-	*d++ = (struct platform_device){PLATFORM_VIRTIO_MMIO, 0xd0000000, 0x1000, 5};
-	*d++ = (struct platform_device){PLATFORM_VIRTIO_MMIO, 0xd0001000, 0x200, 23};
+	*d++ = (struct platform_device){PLATFORM_VIRTIO_MMIO, 0xd0000fa0, 0x1000, 5};
+	*d++ = (struct platform_device){PLATFORM_VIRTIO_MMIO, 0xd0002fa0, 0x200, 23};
 	self->platform.ndevices = 4;
 }
 
@@ -347,13 +347,13 @@ TEST_F(acpi, dsdt)
 
 	EXPECT_STREQ(found[2].hid, "LNRO0005");
 	EXPECT_TRUE(found[2].memory && found[2].interrupt);
-	EXPECT_EQ(found[2].base, 0xd0000000);
+	EXPECT_EQ(found[2].base, 0xd0000fa0);
 	EXPECT_EQ(found[2].size, 0x1000);
 	EXPECT_EQ(found[2].gsi, 5);
 	EXPECT_EQ(found[2].uid, 0);
 
 	EXPECT_STREQ(found[3].hid, "LNRO0005");
-	EXPECT_EQ(found[3].base, 0xd0001000);
+	EXPECT_EQ(found[3].base, 0xd0002fa0);
 	EXPECT_EQ(found[3].size, 0x200);
 	EXPECT_EQ(found[3].gsi, 23);
 	EXPECT_EQ(found[3].uid, 1);

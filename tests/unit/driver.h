@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_DRIVER_H
 #define TESTS_UNIT_DRIVER_H
 
+#include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
@@ -33,6 +34,12 @@ struct driver {
 	struct driver_queue q[VIRTIO_MAX_QUEUES];
 	uint64_t next; /* free guest memory from here on */
 	_Atomic int irqs;
+	/* With driver_attach_page(): the second half of the registers, and whether it is memory now. */
+	_Atomic uint32_t page[VIRTIO_PAGE_SIZE / 4];
+	pthread_rwlock_t page_lock; /* as KVM: no access goes on when the page has been taken away */
+	bool shown;
+	bool refuse; /* to show it */
+	int backs;   /* how often it was shown or taken away */
 };
 
 static inline void driver_irq(void *arg)
@@ -40,22 +47,55 @@ static inline void driver_irq(void *arg)
 	((struct driver *)arg)->irqs++;
 }
 
+static inline int driver_back(void *arg, bool shown)
+{
+	struct driver *d = arg;
+
+	if (shown && d->refuse)
+		return -ENOMEM;
+	pthread_rwlock_wrlock(&d->page_lock);
+	d->backs++;
+	d->shown = shown;
+	pthread_rwlock_unlock(&d->page_lock);
+	return 0;
+}
+
+/* The guest's access to a register: false if it is an exit. */
+static inline bool driver_memory(struct driver *d, uint64_t reg, uint32_t *v, bool write)
+{
+	bool shown;
+
+	if (reg < VIRTIO_MMIO_SPLIT)
+		return false;
+	pthread_rwlock_rdlock(&d->page_lock);
+	shown = d->shown;
+	if (shown && write)
+		d->page[(reg - VIRTIO_MMIO_SPLIT) / 4] = *v;
+	else if (shown)
+		*v = d->page[(reg - VIRTIO_MMIO_SPLIT) / 4];
+	pthread_rwlock_unlock(&d->page_lock);
+	return shown;
+}
+
 static inline uint32_t driver_read(struct driver *d, uint64_t reg)
 {
 	uint32_t v;
 
-	virtio_mmio_read(d->vdev, reg, &v, 4);
+	if (!driver_memory(d, reg, &v, false))
+		virtio_mmio_read(d->vdev, reg, &v, 4);
 	return v;
 }
 
 static inline void driver_write(struct driver *d, uint64_t reg, uint32_t v)
 {
-	virtio_mmio_write(d->vdev, reg, &v, 4);
+	if (!driver_memory(d, reg, &v, true))
+		virtio_mmio_write(d->vdev, reg, &v, 4);
 }
 
 static inline void driver_init(struct driver *d)
 {
 	memset(d, 0, sizeof(*d));
+	pthread_rwlock_init(&d->page_lock, NULL);
 	d->mem.nregions = 1;
 	d->mem.region[0] = (struct gmem_region){ GUEST_BASE, GUEST_RAM, calloc(1, GUEST_RAM) };
 	d->next = GUEST_BASE;
@@ -64,6 +104,7 @@ static inline void driver_init(struct driver *d)
 static inline void driver_free(struct driver *d)
 {
 	free(d->mem.region[0].host);
+	pthread_rwlock_destroy(&d->page_lock);
 }
 
 static inline void driver_attach(struct driver *d, struct virtio_dev *vdev)
@@ -71,6 +112,14 @@ static inline void driver_attach(struct driver *d, struct virtio_dev *vdev)
 	d->vdev = vdev;
 	vdev->irq = driver_irq;
 	vdev->irq_arg = d;
+}
+
+/* After driver_attach(): the second half of the registers may be memory. */
+static inline void driver_attach_page(struct driver *d)
+{
+	d->vdev->back = driver_back;
+	d->vdev->back_arg = d;
+	d->vdev->page = (struct virtio_page *)d->page;
 }
 
 static inline uint64_t driver_alloc(struct driver *d, size_t len)
