@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "boot/boot.h"
+#include "devices/ioapic.h"
 #include "virtio/gmem.h"
 #include "vmm/bus.h"
 
@@ -18,7 +19,7 @@
 #define VM_HOLE_END    0x100000000ull
 #define VM_MMIO_BASE   0xd0000000ull
 #define VM_LAPIC_BASE  0xfee00000ull
-#define VM_IOAPIC_BASE 0xfec00000ull
+#define VM_IOAPIC_BASE 0xfec01000ull /* not KVM's own, which is a page below */
 /* Three pages and one that Intel's KVM keeps for itself, in the hole. */
 #define VM_TSS_ADDR	     0xfffbd000ull
 #define VM_IDENTITY_MAP_ADDR 0xfffbc000ull
@@ -67,8 +68,8 @@ struct vm {
 	unsigned int ncpus;
 	struct bus pio;
 	struct bus mmio;
+	struct ioapic ioapic;
 
-	pthread_mutex_t irq_lock;
 	_Atomic bool stop;
 	pthread_mutex_t end_lock;
 	enum vm_end end;
@@ -105,7 +106,7 @@ int vm_start(struct vm *vm, struct why *why);
  */
 bool vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg);
 
-/* A rising edge on a line of the interrupt controllers. Any thread. */
+/* A rising edge on a pin of the interrupt controller (gsi < IOAPIC_PINS). Any thread. */
 void vm_irq(struct vm *vm, uint32_t gsi);
 
 /* The machine ends for this reason; the first one counts. Any thread. */

@@ -88,26 +88,15 @@ static void make_descriptors(const struct vm *vm, const struct bench_image *imag
 	set_gate(vm, BENCH_VECTOR, image->irq);
 }
 
-/* The old controllers are silent; each line of `gsi` interrupts with the one vector, by edges. */
+/* The old controllers do not get through; each line of `gsi` interrupts with the one vector. */
 static int set_controllers(struct vm *vm, const uint8_t *gsi, unsigned int n)
 {
-	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
 	struct kvm_lapic_state lapic;
 	uint32_t value;
 
-	if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) < 0)
-		return -errno;
-	for (unsigned int i = 0; i < n; i++)
-		chip.chip.ioapic.redirtbl[gsi[i]].bits = BENCH_VECTOR;
-	if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
-		return -errno;
-	for (uint32_t id = KVM_IRQCHIP_PIC_MASTER; id <= KVM_IRQCHIP_PIC_SLAVE; id++) {
-		chip.chip_id = id;
-		if (ioctl(vm->fd, KVM_GET_IRQCHIP, &chip) < 0)
-			return -errno;
-		chip.chip.pic.imr = 0xff;
-		if (ioctl(vm->fd, KVM_SET_IRQCHIP, &chip) < 0)
-			return -errno;
+	for (unsigned int i = 0; i < n; i++) {
+		ioapic_write(&vm->ioapic, IOAPIC_SELECT, IOAPIC_ENTRY(gsi[i]));
+		ioapic_write(&vm->ioapic, IOAPIC_WINDOW, BENCH_VECTOR);
 	}
 	if (ioctl(vm->vcpu[0].fd, KVM_GET_LAPIC, &lapic) < 0)
 		return -errno;
