@@ -7,6 +7,7 @@
  * Prints for each CALL its name, N, and the ticks of the time-stamp counter between the markers, in
  * counted time one for each instruction.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #define WARM_UP 64
 #define SMALL	4096
 #define LARGE	500000
+#define NAMES	100
 
 static int fd;
 static char buf[LARGE];
@@ -111,6 +113,17 @@ static long call_getxattr(void)
 		       : -1;
 }
 
+/* A hundred names. */
+static long call_list(void)
+{
+	DIR *dir = opendir("names");
+	long n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	return dir && n == NAMES + 2 ? closedir(dir) : -1;
+}
+
 /* No file at all, for the test of the counting: two instructions a turn, 1000 turns. */
 static __attribute__((noinline)) long call_spin(void)
 {
@@ -142,6 +155,7 @@ static const struct {
 	{"fsync", call_fsync},
 	{"symlink", call_symlink},
 	{"getxattr", call_getxattr},
+	{"list", call_list},
 	{"spin", call_spin},
 	{"getppid", call_getppid},
 };
@@ -180,6 +194,23 @@ static unsigned long long measure(const char *name, long (*call)(void), long n)
 	return ticks;
 }
 
+static void make_names(void)
+{
+	char name[32];
+
+	if (mkdir("names", 0755) && errno != EEXIST)
+		fail("names");
+	for (int i = 0; i < NAMES; i++) {
+		int new;
+
+		snprintf(name, sizeof(name), "names/file%03d", i);
+		new = open(name, O_WRONLY | O_CREAT, 0644);
+		if (new < 0)
+			fail(name);
+		close(new);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	long n;
@@ -193,6 +224,7 @@ int main(int argc, char **argv)
 	fd = open("file", O_RDWR | O_CREAT, 0644);
 	if (fd < 0 || pwrite(fd, buf, LARGE, 0) != LARGE)
 		fail("file");
+	make_names();
 	for (int i = 3; i < argc; i++) {
 		long (*call)(void) = find(argv[i]);
 
