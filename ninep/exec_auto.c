@@ -55,7 +55,6 @@ static bool try_close(struct p9_io *io)
 		.who = {.uid = P9_OWN},
 		.fd = io->fd,
 		.name = "",
-		.basic = true,
 		.stx = &stx,
 	};
 
@@ -79,7 +78,7 @@ static bool try_local(const struct p9_server *server, struct p9_io *io)
 	case P9_IO_CLOSE:
 		return try_close(io);
 	case P9_IO_STATX:
-		if (*io->name)
+		if (*io->name && !io->held)
 			return false;
 		p9_io_call(io);
 		return true;

@@ -20,15 +20,24 @@
 #include "ninep/owner.h"
 
 /*
- * What statx(2) says but for the time of birth, for a fraction of its price: that takes the path
- * "", and a page for it. glibc's fstat() would do the same, not fstat(2).
+ * The older calls say the same but for the time of birth, and fstat(2) does for a fraction of the
+ * price: statx(2) takes the path "", and a page for it. glibc's fstat() may do so, too.
  */
-static long stat_fd(int fd, struct statx *stx)
+static long stat_file(const struct p9_io *io)
 {
+	struct statx *stx = io->stx;
 	struct stat st;
+	long err;
 
-	if (syscall(SYS_fstat, fd, &st))
-		return -1;
+	if (io->btime)
+		return syscall(SYS_statx, io->fd, io->name, io->flags,
+			       STATX_BASIC_STATS | STATX_BTIME, stx);
+	if (*io->name)
+		err = syscall(SYS_newfstatat, io->fd, io->name, &st, io->flags);
+	else
+		err = syscall(SYS_fstat, io->fd, &st);
+	if (err)
+		return err;
 	*stx = (struct statx){
 		.stx_mask = STATX_BASIC_STATS,
 		.stx_blksize = (uint32_t)st.st_blksize,
@@ -48,14 +57,6 @@ static long stat_fd(int fd, struct statx *stx)
 		.stx_dev_minor = minor(st.st_dev),
 	};
 	return 0;
-}
-
-static long stat_file(const struct p9_io *io)
-{
-	if (io->basic && !*io->name)
-		return stat_fd(io->fd, io->stx);
-	return syscall(SYS_statx, io->fd, io->name, io->flags, STATX_BASIC_STATS | STATX_BTIME,
-		       io->stx);
 }
 
 static long getdents(const struct p9_io *io)

@@ -16,25 +16,28 @@ static bool keeps_pin(const struct p9_fid *fid)
 	return fid->fd >= 0 || fid->xattr;
 }
 
-struct p9_fid *p9_fid_new(struct p9_req *req, struct p9_node *root, struct p9_node *node,
-			  uint32_t uid, int fd, unsigned int flags, struct p9_xattr *xattr)
+/* The table's lock is held. The new fid's only reference is the table's. */
+static int add(struct p9_fids *fids, uint32_t num, const struct p9_fid_of *of)
 {
-	struct p9_fid *fid = calloc(1, sizeof(*fid));
+	struct p9_fid *fid = p9_pool_take(&fids->pool, sizeof(*fid));
 
 	if (!fid)
-		return NULL;
-	fid->refs = 1;
-	fid->root = p9_node_get(p9_req_share(req), root);
-	fid->node = p9_node_get(p9_req_share(req), node);
-	fid->uid = uid;
-	fid->fd = fd;
-	fid->flags = flags;
-	fid->xattr = xattr;
-	p9_node_pin_again(node);
+		return -ENOMEM;
+	*fid = (struct p9_fid){
+		.num = num,
+		.node = p9_node_get(of->node),
+		.root = p9_node_get(of->root),
+		.uid = of->uid,
+		.fd = of->fd,
+		.flags = of->flags,
+		.xattr = of->xattr,
+		.dirpos.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	atomic_init(&fid->refs, 1);
 	if (keeps_pin(fid))
-		p9_node_pin_again(node);
-	pthread_mutex_init(&fid->dirpos.lock, NULL);
-	return fid;
+		p9_node_pin_again(fid->node);
+	p9_hash_add(&fids->table, &fid->link, p9_hash_mix(num));
+	return 0;
 }
 
 /* The last reference is gone. */
@@ -53,20 +56,14 @@ static int destroy(struct p9_session *session, struct p9_req *req, struct p9_fid
 	p9_node_put(session->share, req, fid->node);
 	p9_node_put(session->share, req, fid->root);
 	pthread_mutex_destroy(&fid->dirpos.lock);
-	free(fid);
+	p9_pool_give(&session->fids.pool, fid);
 	return err;
 }
 
-/* Gives back a reference without a pin. */
+/* Gives back a reference without a pin. Nobody finds one any more that has none. */
 static int unref(struct p9_req *req, struct p9_fid *fid)
 {
-	struct p9_fids *fids = &req->session->fids;
-	bool last;
-
-	pthread_mutex_lock(&fids->lock);
-	last = !--fid->refs;
-	pthread_mutex_unlock(&fids->lock);
-	return last ? destroy(req->session, req, fid) : 0;
+	return atomic_fetch_sub(&fid->refs, 1) == 1 ? destroy(req->session, req, fid) : 0;
 }
 
 void p9_fid_put(struct p9_req *req, struct p9_fid *fid)
@@ -94,7 +91,7 @@ static struct p9_fid *get(struct p9_fids *fids, uint32_t num)
 	pthread_mutex_lock(&fids->lock);
 	fid = find(fids, num);
 	if (fid)
-		fid->refs++;
+		atomic_fetch_add(&fid->refs, 1);
 	pthread_mutex_unlock(&fids->lock);
 	return fid;
 }
@@ -133,45 +130,38 @@ int p9_fid_get(struct p9_req *req, uint32_t num, struct p9_fid **fid)
 	return -EBADF;
 }
 
-int p9_fid_add(struct p9_req *req, uint32_t num, struct p9_fid *fid)
+int p9_fid_add(struct p9_req *req, uint32_t num, const struct p9_fid_of *of)
 {
 	struct p9_fids *fids = &req->session->fids;
-	int err = 0;
+	int err;
 
 	if (num == P9_NOFID)
 		return -EBADF;
-	fid->num = num;
 	pthread_mutex_lock(&fids->lock);
-	if (find(fids, num)) {
+	if (find(fids, num))
 		err = -EBADF;
-	} else if (fids->table.n >= P9_MAX_FIDS) {
+	else if (fids->table.n >= P9_MAX_FIDS)
 		err = -EMFILE;
-	} else {
-		fid->refs++;
-		p9_hash_add(&fids->table, &fid->link, p9_hash_mix(num));
-	}
+	else
+		err = add(fids, num, of);
 	pthread_mutex_unlock(&fids->lock);
 	return err;
 }
 
-int p9_fid_replace(struct p9_req *req, struct p9_fid *old, struct p9_fid *fid)
+int p9_fid_replace(struct p9_req *req, struct p9_fid *old, const struct p9_fid_of *of)
 {
 	struct p9_fids *fids = &req->session->fids;
-	bool same;
+	int err = -EBADF;
 
-	fid->num = old->num;
 	pthread_mutex_lock(&fids->lock);
-	same = find(fids, old->num) == old;
-	if (same) {
-		fid->refs++;
+	if (find(fids, old->num) == old)
+		err = add(fids, old->num, of);
+	if (!err)
 		p9_hash_del(&fids->table, &old->link);
-		p9_hash_add(&fids->table, &fid->link, p9_hash_mix(fid->num));
-	}
 	pthread_mutex_unlock(&fids->lock);
-	if (!same)
-		return -EBADF;
-	unref(req, old);
-	return 0;
+	if (!err)
+		unref(req, old);
+	return err;
 }
 
 int p9_fid_clunk(struct p9_req *req, uint32_t num)

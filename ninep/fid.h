@@ -10,6 +10,7 @@
 #include "ninep/hash.h"
 #include "ninep/io.h"
 #include "ninep/node.h"
+#include "ninep/pool.h"
 
 struct p9_session;
 
@@ -25,8 +26,18 @@ struct p9_xattr {
 	_Alignas(4) uint8_t value[]; /* an ACL has words in it */
 };
 
+/* What a fid is made of. */
+struct p9_fid_of {
+	struct p9_node *node;
+	struct p9_node *root; /* of its attach */
+	uint32_t uid;	      /* 9P's n_uname */
+	int fd;		      /* of an open fid, else -1 */
+	unsigned int flags;   /* P9_OPEN_… it was opened with */
+	struct p9_xattr *xattr;
+};
+
 struct p9_fid {
-	unsigned int refs; /* guarded by the table's lock */
+	atomic_uint refs; /* while it is in the table, that has one */
 	uint32_t num;
 	struct p9_node *node;	 /* holds a reference; a pin too if the fid is open or an xattr */
 	struct p9_node *root;	 /* of its attach: holds a reference */
@@ -40,17 +51,10 @@ struct p9_fid {
 };
 
 struct p9_fids {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* also for taking from the pool */
 	struct p9_hash table;
+	struct p9_pool pool;
 };
-
-/*
- * A fid that is not yet in the table, held. node is held by the caller; takes references to both
- * nodes. fd (or -1) and xattr (or NULL) are the fid's from then on if this succeeds. NULL: out of
- * memory.
- */
-struct p9_fid *p9_fid_new(struct p9_req *req, struct p9_node *root, struct p9_node *node,
-			  uint32_t uid, int fd, unsigned int flags, struct p9_xattr *xattr);
 
 /*
  * A hold on what num means: a reference, and its node is pinned; the request acts as its user from
@@ -62,10 +66,14 @@ int p9_fid_get_any(struct p9_req *req, uint32_t num, struct p9_fid **fid);
 /* Gives back a hold; the last reference closes. Waits. */
 void p9_fid_put(struct p9_req *req, struct p9_fid *fid);
 
-/* Makes num mean fid, if it means nothing yet. The table has its own reference. EBADF, EMFILE. */
-int p9_fid_add(struct p9_req *req, uint32_t num, struct p9_fid *fid);
-/* Makes old's number mean fid instead. EBADF if it no longer means old. Waits. */
-int p9_fid_replace(struct p9_req *req, struct p9_fid *old, struct p9_fid *fid);
+/*
+ * Makes num mean a new fid, if it means nothing yet. Its node is held by the caller; takes
+ * references to both nodes. fd and xattr are the fid's from then on if this succeeds. EBADF,
+ * EMFILE, ENOMEM.
+ */
+int p9_fid_add(struct p9_req *req, uint32_t num, const struct p9_fid_of *of);
+/* The same, in place of old. EBADF if its number no longer means old; ENOMEM. Waits. */
+int p9_fid_replace(struct p9_req *req, struct p9_fid *old, const struct p9_fid_of *of);
 /*
  * num means nothing any more. Waits. EBADF if it meant nothing; or what closing the file, or
  * setting the attribute, says.

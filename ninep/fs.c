@@ -40,15 +40,21 @@ struct p9_fs *p9_fs_find(struct p9_filesystems *all, uint64_t dev)
 
 struct p9_fs *p9_fs_get_known(struct p9_filesystems *all, uint64_t dev)
 {
+	unsigned int nodes;
 	struct p9_fs *fs;
 
 	pthread_mutex_lock(&all->lock);
 	fs = find(all, dev);
-	if (fs && fs->nodes)
-		fs->nodes++;
-	else
-		fs = NULL;
+	nodes = fs ? atomic_load(&fs->nodes) : 0;
+	while (nodes && !atomic_compare_exchange_weak(&fs->nodes, &nodes, nodes + 1))
+		;
 	pthread_mutex_unlock(&all->lock);
+	return nodes ? fs : NULL;
+}
+
+struct p9_fs *p9_fs_get_more(struct p9_fs *fs)
+{
+	atomic_fetch_add(&fs->nodes, 1);
 	return fs;
 }
 
@@ -58,17 +64,18 @@ struct p9_fs *p9_fs_get(struct p9_filesystems *all, uint64_t dev, enum p9_fs_cla
 
 	pthread_mutex_lock(&all->lock);
 	fs = find(all, dev);
-	if (fs && !fs->nodes++)
+	/* Whoever reads the class has counted a node, and there is none. */
+	if (fs && !atomic_load(&fs->nodes))
 		fs->class = class;
+	if (fs)
+		p9_fs_get_more(fs);
 	pthread_mutex_unlock(&all->lock);
 	return fs;
 }
 
-void p9_fs_put(struct p9_filesystems *all, struct p9_fs *fs)
+void p9_fs_put(struct p9_fs *fs)
 {
-	pthread_mutex_lock(&all->lock);
-	fs->nodes--;
-	pthread_mutex_unlock(&all->lock);
+	atomic_fetch_sub(&fs->nodes, 1);
 }
 
 enum p9_fs_class p9_fs_classify(uint64_t f_type)
@@ -126,7 +133,7 @@ static const struct prefix *find_prefix(const struct p9_filesystems *all, const 
 }
 
 /* The lock is held. NULL: out of memory. */
-static const struct prefix *make_prefix(struct p9_filesystems *all, const struct p9_fs *fs,
+static const struct prefix *make_prefix(struct p9_filesystems *all, struct p9_fs *fs,
 					uint64_t upper)
 {
 	struct prefix *prefix = malloc(sizeof(*prefix));
@@ -137,15 +144,27 @@ static const struct prefix *make_prefix(struct p9_filesystems *all, const struct
 	prefix->upper = upper;
 	prefix->number = (uint32_t)all->prefixes.n;
 	p9_hash_add(&all->prefixes, &prefix->link, prefix_hash(fs, upper));
+	if (!upper)
+		atomic_store(&fs->low_prefix, prefix->number + 1);
 	return prefix;
 }
 
-int p9_qid_path(struct p9_filesystems *all, const struct p9_fs *fs, uint64_t ino, uint64_t *path)
+static uint64_t with_prefix(uint32_t number, uint64_t ino)
+{
+	return (uint64_t)number << INO_BITS | (ino & ((1ull << INO_BITS) - 1));
+}
+
+int p9_qid_path(struct p9_filesystems *all, struct p9_fs *fs, uint64_t ino, uint64_t *path)
 {
 	const uint64_t upper = ino >> INO_BITS;
+	unsigned int low = upper ? 0 : atomic_load(&fs->low_prefix);
 	const struct prefix *prefix;
 	int err = 0;
 
+	if (low) {
+		*path = with_prefix(low - 1, ino);
+		return 0;
+	}
 	pthread_mutex_lock(&all->lock);
 	prefix = find_prefix(all, fs, upper);
 	if (!prefix && all->prefixes.n < MAX_PREFIXES) {
@@ -154,7 +173,7 @@ int p9_qid_path(struct p9_filesystems *all, const struct p9_fs *fs, uint64_t ino
 	}
 	pthread_mutex_unlock(&all->lock);
 	if (prefix)
-		*path = (uint64_t)prefix->number << INO_BITS | (ino & ((1ull << INO_BITS) - 1));
+		*path = with_prefix(prefix->number, ino);
 	else
 		*path = p9_hash_mix(ino ^ p9_hash_mix(fs->dev)) | 1ull << 63;
 	return err;

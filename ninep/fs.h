@@ -7,6 +7,7 @@
 #define NINEP_FS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "ninep/hash.h"
@@ -26,7 +27,9 @@ struct p9_fs {
 	struct p9_fs *next;
 	uint64_t dev;
 	enum p9_fs_class class;
-	unsigned int nodes;
+	atomic_uint nodes;
+	/* The prefix of inode numbers whose upper bits are 0, and 1 more; 0: there is none yet. */
+	atomic_uint low_prefix;
 };
 
 struct p9_filesystems {
@@ -43,13 +46,15 @@ void p9_filesystems_exit(struct p9_filesystems *all);
 struct p9_fs *p9_fs_find(struct p9_filesystems *all, uint64_t dev);
 /* Counts one more node on it if its class is known, else returns NULL. */
 struct p9_fs *p9_fs_get_known(struct p9_filesystems *all, uint64_t dev);
+/* Counts one more on a file system that has one. */
+struct p9_fs *p9_fs_get_more(struct p9_fs *fs);
 /* Counts one more node and sets the class if it was not known; NULL: out of memory. */
 struct p9_fs *p9_fs_get(struct p9_filesystems *all, uint64_t dev, enum p9_fs_class class);
-void p9_fs_put(struct p9_filesystems *all, struct p9_fs *fs);
+void p9_fs_put(struct p9_fs *fs);
 /* By statfs(2)'s f_type. */
 enum p9_fs_class p9_fs_classify(uint64_t f_type);
 
 /* One number for each (file system, inode). -ENOMEM. */
-int p9_qid_path(struct p9_filesystems *all, const struct p9_fs *fs, uint64_t ino, uint64_t *path);
+int p9_qid_path(struct p9_filesystems *all, struct p9_fs *fs, uint64_t ino, uint64_t *path);
 
 #endif

@@ -59,31 +59,47 @@ int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags)
 	return p9_open(req, fs, p9_req_server(req)->procfd, name.s, flags, 0, 0);
 }
 
-static int do_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, bool basic,
-		    struct statx *stx)
+static struct p9_io statx_io(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+			     struct statx *stx)
 {
-	struct p9_io io = {
+	return (struct p9_io){
 		.op = P9_IO_STATX,
 		.fs = fs,
 		.who = *name ? req->who : own,
 		.fd = fd,
 		.name = name,
 		.flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH),
-		.basic = basic,
 		.stx = stx,
 	};
-
-	return (int)p9_await(req, &io);
 }
 
 int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
 {
-	return do_statx(req, fs, fd, name, true, stx);
+	struct p9_io io = statx_io(req, fs, fd, name, stx);
+
+	return (int)p9_await(req, &io);
+}
+
+int p9_host_statx_btime(struct p9_req *req, struct p9_fs *fs, int fd, struct statx *stx)
+{
+	struct p9_io io = statx_io(req, fs, fd, "", stx);
+
+	io.btime = true;
+	return (int)p9_await(req, &io);
+}
+
+int p9_host_statx_held(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+		       struct statx *stx)
+{
+	struct p9_io io = statx_io(req, fs, fd, name, stx);
+
+	io.held = true;
+	return (int)p9_await(req, &io);
 }
 
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
 {
-	int err = do_statx(req, fs, fd, name, false, stx);
+	int err = p9_host_statx(req, fs, fd, name, stx);
 
 	if (!err)
 		p9_owner_show(req, fs, fd, name, stx);

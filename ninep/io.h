@@ -91,7 +91,8 @@ struct p9_io {
 	int fd2; /* the folder of name2 */
 	const char *name, *name2;
 	unsigned int flags; /* as the system call's; of a read or write, P9_RW_… */
-	bool basic;	    /* of P9_IO_STATX: the time of birth is not needed */
+	bool btime;	    /* of P9_IO_STATX: that is needed too */
+	bool held;	    /* of P9_IO_STATX: the name's file is in memory, most probably */
 	uint32_t mode;
 	union {
 		struct open_how how;
@@ -135,12 +136,18 @@ int p9_open(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, u
 int p9_reopen(struct p9_req *req, struct p9_fs *fs, int fd, uint64_t flags);
 /*
  * Of the descriptor if name is "", else of the name in it, not following a symbolic link: as the
- * guest is to know it (owner.h).
+ * guest is to know it (owner.h). Perhaps without STATX_BTIME, which costs more.
  */
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx);
-/* The same as the host knows it, and perhaps without STATX_BTIME, which costs more. */
+/* The same as the host knows it. */
 int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
 		  struct statx *stx);
+/* The same of a descriptor, with STATX_BTIME if there is one. */
+int p9_host_statx_btime(struct p9_req *req, struct p9_fs *fs, int fd, struct statx *stx);
+/* The same of a name whose file somebody has a descriptor of, so that looking it up will not wait.
+ */
+int p9_host_statx_held(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+		       struct statx *stx);
 int p9_mkdirat(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint32_t mode);
 int p9_symlinkat(struct p9_req *req, struct p9_fs *fs, const char *target, int dirfd,
 		 const char *name);

@@ -36,12 +36,11 @@ int p9_t_getattr(struct p9_req *req)
 	struct statx stx;
 	int err = p9_get_end(&req->in);
 
-	(void)mask;
 	if (!err)
 		err = p9_fid_get(req, num, &fid);
 	if (err)
 		return err;
-	err = p9_node_statx(req, fid->node, fid->node->fd, &stx);
+	err = p9_node_statx(req, fid->node, fid->node->fd, mask & P9_STATS_BTIME, &stx);
 	if (!err)
 		err = p9_node_qid(req, fid->node, &stx, &qid);
 	if (err)

@@ -65,15 +65,17 @@ static int open_node(struct p9_req *req, struct p9_node *node, uint32_t flags)
 static int make_open(struct p9_req *req, struct p9_fid *old, struct p9_node *node, int fd,
 		     uint32_t flags)
 {
-	struct p9_fid *fid = p9_fid_new(req, old->root, node, old->uid, fd, flags, NULL);
-	int err;
+	const struct p9_fid_of of = {
+		.node = node,
+		.root = old->root,
+		.uid = old->uid,
+		.fd = fd,
+		.flags = flags,
+	};
+	int err = p9_fid_replace(req, old, &of);
 
-	if (!fid) {
-		p9_close(req, node->fs, fd, false);
-		return -ENOMEM;
-	}
-	err = p9_fid_replace(req, old, fid);
-	p9_fid_put(req, fid);
+	if (err)
+		p9_close(req, node->fs, fd, flags & P9_OPEN_ACCMODE);
 	return err;
 }
 
@@ -104,7 +106,7 @@ int p9_t_lopen(struct p9_req *req)
 	if (fd < 0)
 		goto out;
 	/* Of the open descriptor: O_TRUNC changed it just now. */
-	err = p9_node_statx(req, fid->node, fd, &stx);
+	err = p9_node_statx(req, fid->node, fd, false, &stx);
 	if (!err)
 		err = p9_node_qid(req, fid->node, &stx, &qid);
 	if (err) {

@@ -25,7 +25,7 @@ static int entry_qid(struct p9_req *req, struct p9_fid *fid, struct dirent64 *en
 
 	*qid = (struct p9_qid){0};
 	if (!strcmp(entry->d_name, "..")) {
-		node = node == fid->root ? p9_node_get(share, node) : p9_node_parent(share, node);
+		node = node == fid->root ? p9_node_get(node) : p9_node_parent(share, node);
 		entry->d_type = DT_DIR;
 		err = p9_node_qid_path(req, node->fs, node->ino, &qid->path);
 		p9_node_put(share, req, node);

@@ -56,7 +56,7 @@ int p9_t_attach(struct p9_req *req)
 	uint32_t uid = p9_get32(&req->in);
 	struct p9_share *share = p9_req_share(req);
 	struct p9_node *node, *next;
-	struct p9_fid *fid = NULL;
+	struct p9_fid_of of = {.uid = uid, .fd = -1};
 	char name[P9_NAME_LEN + 1];
 	struct p9_qid qid;
 	struct statx stx;
@@ -67,9 +67,9 @@ int p9_t_attach(struct p9_req *req)
 		return err;
 	if (afid != P9_NOFID)
 		return -EBADF; /* there is no Tauth */
-	node = p9_node_get(share, share->root);
+	node = p9_node_get(share->root);
 	p9_node_pin_again(node);
-	err = p9_node_statx(req, node, node->fd, &stx);
+	err = p9_node_statx(req, node, node->fd, false, &stx);
 	while (!err) {
 		size_t len = strcspn(aname += strspn(aname, "/"), "/");
 
@@ -97,14 +97,10 @@ int p9_t_attach(struct p9_req *req)
 	if (err)
 		goto out;
 
-	err = -ENOMEM;
-	fid = p9_fid_new(req, node, node, uid, -1, 0, NULL);
-	if (!fid)
-		goto out;
-	err = p9_fid_add(req, num, fid);
+	of.node = of.root = node;
+	err = p9_fid_add(req, num, &of);
 	p9_put_qid(&req->out, &qid);
 out:
-	p9_fid_put(req, fid);
 	p9_node_release(req, node);
 	return err;
 }

@@ -19,8 +19,9 @@ int p9_t_walk(struct p9_req *req)
 	uint16_t n = p9_get16(&req->in);
 	const char *name[P9_MAX_WALK];
 	struct p9_qid qid[P9_MAX_WALK];
-	struct p9_fid *fid = NULL, *newfid = NULL;
-	struct p9_node *node = NULL, *next;
+	struct p9_fid *fid = NULL;
+	struct p9_fid_of of;
+	struct p9_node *node, *next;
 	struct statx stx;
 	uint16_t done = 0;
 	int err;
@@ -36,36 +37,36 @@ int p9_t_walk(struct p9_req *req)
 		err = p9_fid_get(req, num, &fid);
 	if (err)
 		return err;
+	node = fid->node; /* held by the fid; those behind it are by themselves */
 	if (num == newnum && fid->fd >= 0 && n) {
 		err = -EBUSY; /* an open fid stays what it is */
 		goto out;
 	}
 
-	node = p9_node_get(p9_req_share(req), fid->node);
-	p9_node_pin_again(node);
 	while (done < n) {
 		if (done)
 			p9_owner_act_on(req, fid->uid, node);
 		err = p9_node_step(req, fid->root, node, name[done], &next, &stx);
 		if (err)
 			break;
-		p9_node_release(req, node);
+		if (done)
+			p9_node_release(req, node);
 		node = next;
-		err = p9_node_qid(req, node, &stx, &qid[done]);
+		err = p9_node_qid(req, node, &stx, &qid[done++]);
 		if (err)
-			break;
-		done++;
+			goto out;
 	}
 	if (err && !done)
 		goto out;
 
 	if (done == n && (n || num != newnum)) {
-		err = -ENOMEM;
-		newfid = p9_fid_new(req, fid->root, node, fid->uid, -1, 0, NULL);
-		if (!newfid)
-			goto out;
-		err = num == newnum ? p9_fid_replace(req, fid, newfid)
-				    : p9_fid_add(req, newnum, newfid);
+		of = (struct p9_fid_of){
+			.node = node,
+			.root = fid->root,
+			.uid = fid->uid,
+			.fd = -1,
+		};
+		err = num == newnum ? p9_fid_replace(req, fid, &of) : p9_fid_add(req, newnum, &of);
 		if (err)
 			goto out;
 	}
@@ -74,8 +75,8 @@ int p9_t_walk(struct p9_req *req)
 	for (uint16_t i = 0; i < done; i++)
 		p9_put_qid(&req->out, &qid[i]);
 out:
-	p9_node_release(req, node);
-	p9_fid_put(req, newfid);
+	if (done)
+		p9_node_release(req, node);
 	p9_fid_put(req, fid);
 	return err;
 }

@@ -42,15 +42,15 @@ static int check_name(const char *name)
 	return strlen(name) > XATTR_NAME_MAX ? -ERANGE : 0;
 }
 
-/* A fid for xattr, which is taken over whatever the result; NULL: out of memory. */
-static struct p9_fid *xattr_fid(struct p9_req *req, const struct p9_fid *fid,
-				struct p9_xattr *xattr)
+static struct p9_fid_of fid_of(const struct p9_fid *fid, struct p9_xattr *xattr)
 {
-	struct p9_fid *new = p9_fid_new(req, fid->root, fid->node, fid->uid, -1, 0, xattr);
-
-	if (!new)
-		p9_xattr_free(req->session, xattr);
-	return new;
+	return (struct p9_fid_of){
+		.node = fid->node,
+		.root = fid->root,
+		.uid = fid->uid,
+		.fd = -1,
+		.xattr = xattr,
+	};
 }
 
 /* Most values are. The host clears as much memory as it is asked for, so not all at once. */
@@ -74,8 +74,8 @@ int p9_t_xattrwalk(struct p9_req *req)
 	uint32_t num = p9_get32(&req->in);
 	uint32_t newnum = p9_get32(&req->in);
 	const char *name = p9_get_string(&req->in);
-	struct p9_fid *fid = NULL, *new = NULL;
-	struct p9_xattr *xattr;
+	struct p9_fid *fid = NULL;
+	struct p9_fid_of of;
 	char small[SMALL];
 	void *large = NULL;
 	ssize_t n;
@@ -99,18 +99,16 @@ int p9_t_xattrwalk(struct p9_req *req)
 		err = (int)n;
 		goto out;
 	}
-	xattr = xattr_new(req->session, name, (size_t)n);
-	if (!xattr)
+	of = fid_of(fid, xattr_new(req->session, name, (size_t)n));
+	if (!of.xattr)
 		goto out;
-	memcpy(xattr->value, large ?: small, (size_t)n);
-	new = xattr_fid(req, fid, xattr);
-	if (!new)
-		goto out;
-	err = p9_fid_add(req, newnum, new);
+	memcpy(of.xattr->value, large ?: small, (size_t)n);
+	err = p9_fid_add(req, newnum, &of);
+	if (err)
+		p9_xattr_free(req->session, of.xattr);
 	p9_put64(&req->out, (uint64_t)n);
 out:
 	free(large);
-	p9_fid_put(req, new);
 	p9_fid_put(req, fid);
 	return err;
 }
@@ -126,8 +124,8 @@ int p9_t_xattrcreate(struct p9_req *req)
 	const char *name = p9_get_string(&req->in);
 	uint64_t size = p9_get64(&req->in);
 	uint32_t flags = p9_get32(&req->in);
-	struct p9_fid *fid = NULL, *new = NULL;
-	struct p9_xattr *xattr;
+	struct p9_fid_of of;
+	struct p9_fid *fid;
 	int err = p9_get_end(&req->in);
 
 	if (!err && (!*name || (flags & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))))
@@ -144,17 +142,15 @@ int p9_t_xattrcreate(struct p9_req *req)
 	if (fid->fd >= 0)
 		goto out;
 	err = -ENOMEM;
-	xattr = xattr_new(req->session, name, (size_t)size);
-	if (!xattr)
+	of = fid_of(fid, xattr_new(req->session, name, (size_t)size));
+	if (!of.xattr)
 		goto out;
-	xattr->set = true;
-	xattr->flags = flags;
-	new = xattr_fid(req, fid, xattr);
-	if (!new)
-		goto out;
-	err = p9_fid_replace(req, fid, new);
+	of.xattr->set = true;
+	of.xattr->flags = flags;
+	err = p9_fid_replace(req, fid, &of);
+	if (err)
+		p9_xattr_free(req->session, of.xattr);
 out:
-	p9_fid_put(req, new);
 	p9_fid_put(req, fid);
 	return err;
 }

@@ -58,22 +58,51 @@ static void displace(struct p9_share *share, struct p9_node *node)
 
 /* ---- references ---- */
 
-struct p9_node *p9_node_get(struct p9_share *share, struct p9_node *node)
+struct p9_node *p9_node_get(struct p9_node *node)
 {
-	pthread_mutex_lock(&share->lock);
-	node->refs++;
-	pthread_mutex_unlock(&share->lock);
+	atomic_fetch_add(&node->refs, 1);
 	return node;
+}
+
+static void set_name(struct p9_node *node, const char *name, char *own)
+{
+	node->name = own ?: strcpy(node->short_name, name);
+}
+
+/* Memory for a name that is not a short one. False: there is none. */
+static bool own_name(const char *name, char **own)
+{
+	*own = NULL;
+	if (strlen(name) >= P9_SHORT_NAME)
+		*own = strdup(name);
+	return *own || strlen(name) < P9_SHORT_NAME;
+}
+
+static char *owned_name(const struct p9_node *node)
+{
+	return node->name == node->short_name ? NULL : node->name;
+}
+
+/* Gives back one of several references. False: it is the last one. */
+static bool put_one(struct p9_node *node)
+{
+	unsigned int refs = atomic_load(&node->refs);
+
+	while (refs > 1)
+		if (atomic_compare_exchange_weak(&node->refs, &refs, refs - 1))
+			return true;
+	return false;
 }
 
 void p9_node_put(struct p9_share *share, struct p9_req *req, struct p9_node *node)
 {
-	while (node) {
+	while (node && !put_one(node)) {
 		struct p9_node *parent;
 		bool last;
 
+		/* Nobody finds it any more once it has none. */
 		pthread_mutex_lock(&share->lock);
-		last = !--node->refs;
+		last = atomic_fetch_sub(&node->refs, 1) == 1;
 		parent = node->parent;
 		if (last) {
 			displace(share, node);
@@ -86,10 +115,10 @@ void p9_node_put(struct p9_share *share, struct p9_req *req, struct p9_node *nod
 			p9_node_count_fd(share, -1);
 			p9_close(req, node->fs, node->fd, false);
 		}
-		p9_fs_put(&share->server->filesystems, node->fs);
+		p9_fs_put(node->fs);
 		free(node->handle);
-		free(node->name);
-		free(node);
+		free(owned_name(node));
+		p9_pool_give(&share->pool, node);
 		node = parent; /* it has lost the reference of this one */
 	}
 }
@@ -99,7 +128,7 @@ struct p9_node *p9_node_parent(struct p9_share *share, struct p9_node *node)
 	pthread_mutex_lock(&share->lock);
 	if (node->parent)
 		node = node->parent;
-	node->refs++;
+	p9_node_get(node);
 	pthread_mutex_unlock(&share->lock);
 	return node;
 }
@@ -122,7 +151,7 @@ struct p9_node *p9_node_at(struct p9_req *req, struct p9_node *dir, const char *
 	pthread_mutex_lock(&share->lock);
 	node = find(share, dir, name);
 	if (node)
-		node->refs++;
+		p9_node_get(node);
 	pthread_mutex_unlock(&share->lock);
 	return node && !hold(req, node) ? node : NULL;
 }
@@ -135,7 +164,7 @@ int p9_node_where(struct p9_req *req, struct p9_node *node, struct p9_place_name
 	pthread_mutex_lock(&share->lock);
 	place->parent = node->placed ? node->parent : NULL;
 	if (place->parent) {
-		place->parent->refs++;
+		p9_node_get(place->parent);
 		memcpy(place->name, node->name, strlen(node->name) + 1);
 	}
 	pthread_mutex_unlock(&share->lock);
@@ -167,7 +196,7 @@ static uint32_t qid_version(const struct statx *stx)
 	return (uint32_t)(v >> 32);
 }
 
-int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, uint64_t *path)
+int p9_node_qid_path(struct p9_req *req, struct p9_fs *fs, uint64_t ino, uint64_t *path)
 {
 	*path = ino;
 	if (p9_req_share(req)->config.flags & P9_SHARE_WARN_MULTIDEVS)
@@ -175,8 +204,7 @@ int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, u
 	return p9_qid_path(&p9_req_server(req)->filesystems, fs, ino, path);
 }
 
-static int qid_on(struct p9_req *req, const struct p9_fs *fs, const struct statx *stx,
-		  struct p9_qid *qid)
+static int qid_on(struct p9_req *req, struct p9_fs *fs, const struct statx *stx, struct p9_qid *qid)
 {
 	qid->type = S_ISDIR(stx->stx_mode) ? P9_QTDIR : S_ISLNK(stx->stx_mode) ? P9_QTSYMLINK : 0;
 	qid->version = qid_version(stx);
@@ -191,25 +219,56 @@ int p9_node_qid(struct p9_req *req, const struct p9_node *node, const struct sta
 
 int p9_qid(struct p9_req *req, const struct statx *stx, struct p9_qid *qid)
 {
-	const struct p9_fs *fs = p9_fs_find(&p9_req_server(req)->filesystems, p9_stx_dev(stx));
+	struct p9_fs *fs = p9_fs_find(&p9_req_server(req)->filesystems, p9_stx_dev(stx));
 
 	return fs ? qid_on(req, fs, stx, qid) : -ENOMEM;
 }
 
-int p9_node_statx(struct p9_req *req, const struct p9_node *node, int fd, struct statx *stx)
+/* ---- the time of birth ---- */
+
+static void learn_btime(struct p9_share *share, struct p9_node *node, const struct statx *stx)
 {
+	bool known = stx->stx_mask & STATX_BTIME;
+
+	pthread_mutex_lock(&share->lock);
+	if (node->btime_is == P9_BTIME_UNASKED) {
+		if (known)
+			node->btime = stx->stx_btime;
+		atomic_store(&node->btime_is, known ? P9_BTIME_KNOWN : P9_BTIME_NONE);
+	}
+	pthread_mutex_unlock(&share->lock);
+}
+
+void p9_node_ask_btime(struct p9_req *req, struct p9_share *share, struct p9_node *node)
+{
+	struct statx stx;
+
+	if (atomic_load(&node->btime_is) == P9_BTIME_UNASKED &&
+	    !p9_host_statx_btime(req, node->fs, node->fd, &stx))
+		learn_btime(share, node, &stx);
+}
+
+int p9_node_statx(struct p9_req *req, struct p9_node *node, int fd, bool btime, struct statx *stx)
+{
+	enum p9_btime is = atomic_load(&node->btime_is);
 	int err;
 
-	/* Others may let somebody set it (SMB), or make it up. */
-	if (node->fs->class == P9_FS_OTHER)
-		return p9_statx(req, node->fs, fd, "", stx);
-	err = p9_host_statx(req, node->fs, fd, "", stx);
-	if (err)
-		return err;
-	stx->stx_mask = STATX_BASIC_STATS | (node->has_btime ? STATX_BTIME : 0);
-	stx->stx_btime = node->btime;
-	p9_owner_show(req, node->fs, fd, "", stx);
-	return 0;
+	/* Other file systems may let somebody set it (SMB), or make it up. */
+	if (btime && (is == P9_BTIME_UNASKED || node->fs->class == P9_FS_OTHER)) {
+		err = p9_host_statx_btime(req, node->fs, fd, stx);
+		if (!err)
+			learn_btime(p9_req_share(req), node, stx);
+	} else {
+		err = p9_host_statx(req, node->fs, fd, "", stx);
+		stx->stx_mask = STATX_BASIC_STATS;
+		if (!err && btime && is == P9_BTIME_KNOWN) {
+			stx->stx_mask |= STATX_BTIME;
+			stx->stx_btime = node->btime;
+		}
+	}
+	if (!err)
+		p9_owner_show(req, node->fs, fd, "", stx);
+	return err;
 }
 
 /* Another file system than the share's own: as multidevs= wants it. */
@@ -235,35 +294,38 @@ static int check_device(struct p9_req *req, const struct statx *stx)
 
 /* ---- walking ---- */
 
-void p9_node_born(struct p9_node *node, const struct statx *stx)
+/* A new node, held, without its place's reference; the share's lock is held. -ENOMEM. */
+static int make_node(struct p9_share *share, struct p9_node *dir, const char *name, int fd,
+		     struct p9_fs *fs, const struct statx *stx, struct p9_node **out)
 {
-	node->has_btime = stx->stx_mask & STATX_BTIME;
-	node->btime = node->has_btime ? stx->stx_btime : (struct statx_timestamp){0};
-}
+	struct p9_node *node;
+	char *own;
 
-/* A new node for what is behind fd, held. */
-static struct p9_node *make_node(struct p9_node *dir, const char *name, int fd, struct p9_fs *fs,
-				 const struct statx *stx)
-{
-	struct p9_node *node = calloc(1, sizeof(*node));
-
-	if (!node)
-		return NULL;
-	node->name = strdup(name);
-	if (!node->name) {
-		free(node);
-		return NULL;
+	if (!own_name(name, &own))
+		return -ENOMEM;
+	node = p9_pool_take(&share->pool, sizeof(*node));
+	if (!node) {
+		free(own);
+		return -ENOMEM;
 	}
-	node->refs = 1;
-	node->fd = fd;
+	memset(node, 0, offsetof(struct p9_node, short_name));
+	set_name(node, name, own);
+	atomic_init(&node->refs, 1);
 	atomic_init(&node->pins, 1);
+	node->fd = fd;
 	node->fs = fs;
 	node->ino = stx->stx_ino;
 	node->type = stx->stx_mode & S_IFMT;
-	p9_node_born(node, stx);
 	p9_owner_seen(node, stx->stx_mode);
 	node->parent = dir;
-	return node;
+	*out = node;
+	return 0;
+}
+
+/* What statx says is of this node's file, which has its descriptor. */
+static bool is_file(const struct p9_node *node, const struct statx *stx)
+{
+	return p9_stx_dev(stx) == node->fs->dev && stx->stx_ino == node->ino;
 }
 
 static bool same_inode(const struct p9_node *node, const struct p9_fs *fs, const struct statx *stx)
@@ -283,20 +345,26 @@ static struct p9_node *get_placed(struct p9_share *share, struct p9_node *dir, c
 		return NULL;
 	}
 	if (there) {
-		there->refs++;
+		p9_node_get(there);
 		p9_owner_seen(there, stx->stx_mode);
 	}
 	return there;
 }
 
-/* The share's lock is held. */
-static int place_new(struct p9_share *share, struct p9_node *node)
+/* The share's lock is held. -ENFILE, -ENOMEM. */
+static int place_new(struct p9_share *share, struct p9_node *dir, const char *name, int fd,
+		     struct p9_fs *fs, const struct statx *stx, struct p9_node **node)
 {
+	int err;
+
 	if (share->nodes >= P9_MAX_NODES)
 		return -ENFILE;
+	err = make_node(share, dir, name, fd, fs, stx, node);
+	if (err)
+		return err;
 	share->nodes++;
-	node->parent->refs++;
-	insert(share, node);
+	p9_node_get(dir);
+	insert(share, *node);
 	return 0;
 }
 
@@ -305,68 +373,60 @@ static int place_new(struct p9_share *share, struct p9_node *node)
  * else a new one. Held. Takes fd and fs over, whatever the result.
  */
 static int enter(struct p9_req *req, struct p9_node *dir, const char *name, int fd,
-		 struct p9_fs *fs, const struct statx *stx, struct p9_node **out)
+		 struct p9_fs *fs, const struct statx *stx, struct p9_node **node)
 {
 	struct p9_share *share = p9_req_share(req);
-	struct p9_node *node = NULL, *there;
-	int err = 0;
 
 	for (;;) {
-		bool pinned = false, placed;
+		bool pinned = false;
+		struct p9_node *there;
+		int err = 0;
 
 		pthread_mutex_lock(&share->lock);
 		there = get_placed(share, dir, name, fs, stx);
 		if (there)
 			pinned = p9_node_try_pin(there);
-		else if (node)
-			err = place_new(share, node);
-		placed = !there && node && !err;
+		else
+			err = place_new(share, dir, name, fd, fs, stx, node);
 		pthread_mutex_unlock(&share->lock);
-		if (placed) {
+		if (!there && !err) {
 			p9_node_count_fd(share, 1);
 			p9_node_trim(req);
-			*out = node;
 			return 0;
 		}
-		if (err || pinned)
-			break;
-		if (!there) {
-			node = make_node(dir, name, fd, fs, stx);
-			err = node ? 0 : -ENOMEM;
-			if (err)
-				break;
-			continue;
-		}
-		/* It has given up its descriptor: this one will do, if it is the same file. */
-		if (!p9_node_adopt(req, there, fd, stx)) {
+		/* It may have given up its descriptor: this one will do, if it is the same file. */
+		if (there && !pinned && !p9_node_adopt(req, there, fd, stx)) {
 			fd = -1;
-			break;
+			pinned = true;
+		}
+		if (err || pinned) {
+			if (fd >= 0)
+				p9_close(req, fs, fd, false);
+			p9_fs_put(fs);
+			*node = there;
+			return err;
 		}
 		pthread_mutex_lock(&share->lock);
 		displace(share, there);
 		pthread_mutex_unlock(&share->lock);
 		p9_node_put(share, req, there);
 	}
-	*out = there;
-	if (node)
-		free(node->name);
-	free(node);
-	if (fd >= 0)
-		p9_close(req, fs, fd, false);
-	p9_fs_put(&share->server->filesystems, fs);
-	return err;
 }
 
-/* The file system behind fd, with one more node on it. hint has its class where that is known. */
-static int fs_of(struct p9_req *req, const struct p9_fs *hint, int fd, const struct statx *stx,
-		 struct p9_fs **fs)
+/*
+ * The file system behind fd, which was found in dir, with one more node on it. hint has its class
+ * where that is known.
+ */
+static int fs_of(struct p9_req *req, const struct p9_node *dir, const struct p9_fs *hint, int fd,
+		 const struct statx *stx, struct p9_fs **fs)
 {
 	struct p9_filesystems *all = &p9_req_server(req)->filesystems;
+	uint64_t dev = p9_stx_dev(stx);
 	enum p9_fs_class class;
 	struct statfs sfs;
 	int err;
 
-	*fs = p9_fs_get_known(all, p9_stx_dev(stx));
+	*fs = dev == dir->fs->dev ? p9_fs_get_more(dir->fs) : p9_fs_get_known(all, dev);
 	if (*fs)
 		return 0;
 	if (hint) {
@@ -377,7 +437,7 @@ static int fs_of(struct p9_req *req, const struct p9_fs *hint, int fd, const str
 			return err;
 		class = p9_fs_classify((uint64_t)sfs.f_type);
 	}
-	*fs = p9_fs_get(all, p9_stx_dev(stx), class);
+	*fs = p9_fs_get(all, dev, class);
 	return *fs ? 0 : -ENOMEM;
 }
 
@@ -392,7 +452,7 @@ static int enter_fd(struct p9_req *req, struct p9_node *dir, const char *name, i
 	if (!err)
 		err = check_device(req, stx);
 	if (!err)
-		err = fs_of(req, fs, fd, stx, &node_fs);
+		err = fs_of(req, dir, fs, fd, stx, &node_fs);
 	if (err) {
 		p9_close(req, fs, fd, false);
 		return err;
@@ -406,14 +466,51 @@ static int step_up(struct p9_req *req, const struct p9_node *root, struct p9_nod
 	struct p9_share *share = p9_req_share(req);
 	int err;
 
-	*node = dir == root ? p9_node_get(share, dir) : p9_node_parent(share, dir);
+	*node = dir == root ? p9_node_get(dir) : p9_node_parent(share, dir);
 	err = hold(req, *node);
 	if (err)
 		return err;
-	err = p9_node_statx(req, *node, (*node)->fd, stx);
+	err = p9_node_statx(req, *node, (*node)->fd, false, stx);
 	if (err)
 		p9_node_release(req, *node);
 	return err;
+}
+
+/*
+ * A step to what is known already, if it is still there: one look at what the name leads to, and
+ * nothing is opened. While the node has its descriptor, no other file can have its inode number.
+ */
+static bool step_known(struct p9_req *req, struct p9_node *dir, const char *name,
+		       struct p9_node **node, struct statx *stx)
+{
+	struct p9_share *share = p9_req_share(req);
+	struct p9_node *there;
+	bool pinned = false;
+
+	pthread_mutex_lock(&share->lock);
+	there = find(share, dir, name);
+	if (there) {
+		p9_node_get(there);
+		pinned = p9_node_try_pin(there);
+	}
+	pthread_mutex_unlock(&share->lock);
+	if (!there)
+		return false;
+	if (!pinned) {
+		p9_node_put(share, req, there);
+		return false;
+	}
+	if (!p9_host_statx_held(req, dir->fs, dir->fd, name, stx) && is_file(there, stx)) {
+		p9_owner_show(req, there->fs, there->fd, "", stx);
+		/* Its type may have changed, of a mapped file; and it may have lost this name. */
+		if (there->type == (stx->stx_mode & S_IFMT) && there->placed) {
+			p9_owner_seen(there, stx->stx_mode);
+			*node = there;
+			return true;
+		}
+	}
+	p9_node_release(req, there);
+	return false;
 }
 
 int p9_node_step(struct p9_req *req, struct p9_node *root, struct p9_node *dir, const char *name,
@@ -428,6 +525,8 @@ int p9_node_step(struct p9_req *req, struct p9_node *root, struct p9_node *dir, 
 		return -ENOTDIR;
 	if (!strcmp(name, ".."))
 		return step_up(req, root, dir, node, stx);
+	if (step_known(req, dir, name, node, stx))
+		return 0;
 	/* What is not behind a mount point is of the folder's class. */
 	fd = p9_open(req, fs, dir->fd, name, flags, 0, beneath | RESOLVE_NO_XDEV);
 	if (fd == -EXDEV) {
@@ -457,7 +556,7 @@ int p9_node_check(struct p9_req *req, const struct p9_node *node, const struct p
 
 	if (err)
 		return err;
-	return p9_stx_dev(&stx) == node->fs->dev && stx.stx_ino == node->ino ? 0 : -ENOENT;
+	return is_file(node, &stx) ? 0 : -ENOENT;
 }
 
 /* ---- the tree follows what happens ---- */
@@ -487,27 +586,39 @@ static bool is_below(const struct p9_node *dir, const struct p9_node *node)
 }
 
 /*
- * Puts node elsewhere; the share's lock is held. Swaps *name for the old name and returns the
- * parent that has lost a reference, NULL if node could only be taken out.
+ * Puts node elsewhere; the share's lock is held. Swaps *own, the new name's memory, for that of the
+ * old one, and returns the parent that has lost a reference, NULL if node could only be taken out.
  */
 static struct p9_node *move(struct p9_share *share, struct p9_node *node, struct p9_node *newdir,
-			    char **name)
+			    const char *newname, char **own)
 {
-	struct p9_node *there = find(share, newdir, *name);
+	struct p9_node *there = find(share, newdir, newname);
 	struct p9_node *parent = node->parent;
-	char *old = node->name;
+	char *old = owned_name(node);
 
 	if (there)
 		displace(share, there);
 	displace(share, node);
 	if (is_below(newdir, node))
 		return NULL;
-	newdir->refs++;
+	p9_node_get(newdir);
 	node->parent = newdir;
-	node->name = *name;
-	*name = old;
+	set_name(node, newname, *own);
+	*own = old;
 	insert(share, node);
 	return parent;
+}
+
+/* The file at name in dir is this node, and perhaps it has other names. */
+static bool is_at(struct p9_req *req, const struct p9_node *node, const struct p9_node *dir,
+		  const char *name, bool *others)
+{
+	struct statx stx;
+
+	if (p9_host_statx_held(req, dir->fs, dir->fd, name, &stx) || !is_file(node, &stx))
+		return false;
+	*others = stx.stx_nlink > 1 && !S_ISDIR(stx.stx_mode);
+	return true;
 }
 
 void p9_node_renamed(struct p9_req *req, struct p9_node *olddir, const char *oldname,
@@ -515,36 +626,36 @@ void p9_node_renamed(struct p9_req *req, struct p9_node *olddir, const char *old
 {
 	struct p9_share *share = p9_req_share(req);
 	struct p9_node *node, *parent = NULL;
-	char *name = strdup(newname);
-	bool there;
+	bool there, others = false, named;
+	char *own;
 
 	pthread_mutex_lock(&share->lock);
 	node = find(share, olddir, oldname);
 	if (node)
-		node->refs++;
+		p9_node_get(node);
 	pthread_mutex_unlock(&share->lock);
 	if (!node) {
 		p9_node_removed(req, newdir, newname);
-		goto out;
+		return;
 	}
 	/*
 	 * Was it really this file? And two names of one file are left both where they are: such a
 	 * rename does nothing.
 	 */
-	there = !p9_node_check(req, node, newdir, newname);
-	if (there && !S_ISDIR(node->type) && !p9_node_check(req, node, olddir, oldname))
-		goto out_put;
+	there = is_at(req, node, newdir, newname, &others);
+	if (others && is_at(req, node, olddir, oldname, &others))
+		goto out;
+	named = own_name(newname, &own);
 	pthread_mutex_lock(&share->lock);
 	if (node->placed && node->parent == olddir && !strcmp(node->name, oldname)) {
-		if (there && name)
-			parent = move(share, node, newdir, &name);
+		if (there && named)
+			parent = move(share, node, newdir, newname, &own);
 		else
 			displace(share, node);
 	}
 	pthread_mutex_unlock(&share->lock);
+	free(own);
 	p9_node_put(share, req, parent);
-out_put:
-	p9_node_put(share, req, node);
 out:
-	free(name);
+	p9_node_put(share, req, node);
 }

@@ -19,14 +19,24 @@
 #include "ninep/fs.h"
 #include "ninep/hash.h"
 #include "ninep/p9.h"
+#include "ninep/pool.h"
 #include "ninep/proto.h"
 #include "ninep/wire.h"
 
 struct p9_req;
 
-/* References, place, table and clock are guarded by the share's lock. */
+enum p9_btime {
+	P9_BTIME_UNASKED,
+	P9_BTIME_NONE, /* the file system has none */
+	P9_BTIME_KNOWN,
+};
+
+/* A name up to here needs no memory of its own. */
+#define P9_SHORT_NAME 40u
+
+/* Place, table and clock are guarded by the share's lock. */
 struct p9_node {
-	unsigned int refs;
+	atomic_uint refs; /* the last one goes under the lock: what is in the table has some */
 	int fd;		  /* O_PATH; while it is pinned */
 	atomic_int pins;  /* users of fd; far below 0 while it is given up */
 	atomic_bool used; /* since the clock's hand last came by */
@@ -37,14 +47,16 @@ struct p9_node {
 
 	struct p9_node *parent; /* holds a reference; NULL: the share's root */
 	char *name;		/* in the parent; NULL: the share's root */
-	bool placed;	     /* in the table: as far as is known, it is where parent and name say */
+	atomic_bool placed;  /* in the table: as far as is known, it is where parent and name say */
 	struct p9_link link; /* in the table */
 
 	struct p9_node *clock_next, *clock_prev; /* NULL: its descriptor must stay */
 	/* What its file must have when it is opened anew. */
-	struct statx_timestamp btime;
-	bool has_btime;
 	struct file_handle *handle; /* set before the descriptor is given up; NULL: there is none */
+	struct statx_timestamp btime; /* does not change once it is known */
+	_Atomic enum p9_btime btime_is;
+
+	char short_name[P9_SHORT_NAME];
 };
 
 /* A host folder. */
@@ -59,6 +71,7 @@ struct p9_share {
 
 	pthread_mutex_t lock;
 	struct p9_hash table; /* of placed nodes, by parent and name */
+	struct p9_pool pool;  /* of nodes; the lock is for taking */
 	unsigned int nodes;
 	struct p9_node *clock; /* the hand: the next one that is asked to give up its descriptor */
 	unsigned int clock_n;
@@ -74,7 +87,8 @@ struct p9_place_name {
 
 /* ---- references and pins ---- */
 
-struct p9_node *p9_node_get(struct p9_share *share, struct p9_node *node);
+/* One more reference of a node that the caller has one of. */
+struct p9_node *p9_node_get(struct p9_node *node);
 /* Waits: the last reference closes the descriptor. With req NULL it does so in place. */
 void p9_node_put(struct p9_share *share, struct p9_req *req, struct p9_node *node);
 
@@ -91,9 +105,10 @@ void p9_node_release(struct p9_req *req, struct p9_node *node);
 
 /*
  * What statx says of a node's file, by fd, which is its descriptor or another that is open on it:
- * as the guest is to know it (owner.h). Waits. As fstat(2).
+ * as the guest is to know it (owner.h), with STATX_BTIME only if `btime` asks for it and there is
+ * one. Waits. As fstat(2).
  */
-int p9_node_statx(struct p9_req *req, const struct p9_node *node, int fd, struct statx *stx);
+int p9_node_statx(struct p9_req *req, struct p9_node *node, int fd, bool btime, struct statx *stx);
 
 /* ---- finding nodes ---- */
 
@@ -139,12 +154,12 @@ int p9_node_qid(struct p9_req *req, const struct p9_node *node, const struct sta
 /* A qid by what statx says. -ENOMEM. */
 int p9_qid(struct p9_req *req, const struct statx *stx, struct p9_qid *qid);
 /* The path of a qid alone, for an inode of a file system. -ENOMEM. */
-int p9_node_qid_path(struct p9_req *req, const struct p9_fs *fs, uint64_t ino, uint64_t *path);
+int p9_node_qid_path(struct p9_req *req, struct p9_fs *fs, uint64_t ino, uint64_t *path);
 
 /* ---- node_fd.c, for node.c and io.c ---- */
 
-/* What does not change about its file, before others know of it. */
-void p9_node_born(struct p9_node *node, const struct statx *stx);
+/* Sets node->btime_is, if it is not yet. Waits. */
+void p9_node_ask_btime(struct p9_req *req, struct p9_share *share, struct p9_node *node);
 /* Pins a node if its descriptor is there. */
 bool p9_node_try_pin(struct p9_node *node);
 /*

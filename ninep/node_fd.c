@@ -104,7 +104,7 @@ static struct p9_node *pick(struct p9_share *share, int steps)
 		share->clock = hand->clock_next;
 		if (atomic_load(&hand->pins) || atomic_exchange(&hand->used, false))
 			continue;
-		hand->refs++;
+		p9_node_get(hand);
 		atomic_fetch_add(&hand->pins, 1);
 		node = hand;
 	}
@@ -127,8 +127,11 @@ static bool give_up(struct p9_req *req, struct p9_share *share, struct p9_node *
 	bool stays = is_unlinked(req, node);
 	int fd = -1, mine = 1;
 
-	if (!stays && !node->handle)
+	if (!stays && !node->handle) {
 		handle = p9_handle(req, node->fs, node->fd);
+		if (!handle)
+			p9_node_ask_btime(req, share, node);
+	}
 	pthread_mutex_lock(&share->lock);
 	if (stays) {
 		p9_clock_del(share, node);
@@ -222,13 +225,19 @@ static int check_same(struct p9_req *req, const struct p9_node *node, int fd,
 		      const struct statx *stx)
 {
 	struct file_handle *handle;
+	struct statx full;
 	bool same;
+	int err;
 
 	if (p9_stx_dev(stx) != node->fs->dev || stx->stx_ino != node->ino ||
 	    (stx->stx_mode & S_IFMT) != node->type)
 		return -ESTALE;
-	if (!node->handle)
-		return !node->has_btime || same_time(&stx->stx_btime, &node->btime) ? 0 : -ESTALE;
+	if (!node->handle) {
+		if (atomic_load(&node->btime_is) != P9_BTIME_KNOWN)
+			return 0;
+		err = p9_host_statx_btime(req, node->fs, fd, &full);
+		return err ?: same_time(&full.stx_btime, &node->btime) ? 0 : -ESTALE;
+	}
 	handle = p9_handle(req, node->fs, fd);
 	same = handle && handle->handle_type == node->handle->handle_type &&
 	       handle->handle_bytes == node->handle->handle_bytes &&
@@ -317,8 +326,8 @@ int p9_node_pin(struct p9_req *req, struct p9_node *node)
 		pthread_mutex_lock(&share->lock);
 		for (parent = child->parent; !p9_node_try_pin(parent); parent = child->parent)
 			child = parent;
-		parent->refs++;
-		child->refs++;
+		p9_node_get(parent);
+		p9_node_get(child);
 		if (child->placed)
 			memcpy(name, child->name, strlen(child->name) + 1);
 		pthread_mutex_unlock(&share->lock);

@@ -468,6 +468,7 @@ void p9_session_free(struct p9_session *session)
 		p9_co_destroy(&session->req[i].co);
 	p9_locks_exit(&session->locks);
 	p9_hash_exit(&session->fids.table);
+	p9_pool_exit(&session->fids.pool);
 	p9_share_put(session->share);
 	pthread_cond_destroy(&session->idle);
 	pthread_mutex_destroy(&session->fids.lock);

@@ -16,15 +16,13 @@ static int make_root(struct p9_share *share, const char *path)
 	struct p9_node *root = calloc(1, sizeof(*root));
 	uint64_t qid_path;
 	struct statfs sfs;
-	struct statx stx;
+	struct stat st;
 	int err = -ENOMEM;
 
 	if (!root)
 		return -ENOMEM;
 	root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root->fd < 0 ||
-	    statx(root->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) ||
-	    fstatfs(root->fd, &sfs)) {
+	if (root->fd < 0 || fstat(root->fd, &st) || fstatfs(root->fd, &sfs)) {
 		err = -errno;
 		goto out;
 	}
@@ -34,20 +32,19 @@ static int make_root(struct p9_share *share, const char *path)
 			goto out;
 		err = -ENOMEM;
 	}
-	root->fs = p9_fs_get(all, p9_stx_dev(&stx), p9_fs_classify((uint64_t)sfs.f_type));
+	root->fs = p9_fs_get(all, st.st_dev, p9_fs_classify((uint64_t)sfs.f_type));
 	if (!root->fs)
 		goto out;
 	/* Makes it the first of the file systems, if there was none yet. */
-	err = p9_qid_path(all, root->fs, stx.stx_ino, &qid_path);
+	err = p9_qid_path(all, root->fs, st.st_ino, &qid_path);
 	if (err) {
-		p9_fs_put(all, root->fs);
+		p9_fs_put(root->fs);
 		goto out;
 	}
-	root->refs = 1;
+	atomic_init(&root->refs, 1);
 	atomic_init(&root->pins, 1);
-	root->ino = stx.stx_ino;
+	root->ino = st.st_ino;
 	root->type = S_IFDIR;
-	p9_node_born(root, &stx);
 	share->root = root;
 	share->nodes = 1;
 	p9_node_count_fd(share, 1);
@@ -120,6 +117,7 @@ void p9_share_put(struct p9_share *share)
 	if (share->handle_fd >= 0)
 		close(share->handle_fd);
 	p9_hash_exit(&share->table);
+	p9_pool_exit(&share->pool);
 	pthread_mutex_destroy(&share->lock);
 	free(share);
 }

@@ -119,7 +119,7 @@ TEST(class_lasts_as_long_as_there_are_nodes)
 	EXPECT_EQ(fs, p9_fs_get(&all, 5, P9_FS_OTHER));
 	EXPECT_EQ(P9_FS_MEMORY, fs->class);
 	for (int i = 0; i < 3; i++)
-		p9_fs_put(&all, fs);
+		p9_fs_put(fs);
 	/* Another file system may have got the number. */
 	EXPECT_EQ(NULL, p9_fs_get_known(&all, 5));
 	EXPECT_EQ(fs, p9_fs_get(&all, 5, P9_FS_OTHER));
