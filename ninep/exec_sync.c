@@ -69,8 +69,11 @@ static long getdents(const struct p9_io *io)
 		n = lseek(io->fd, io->dir_off, SEEK_SET);
 	if (n >= 0)
 		n = syscall(SYS_getdents64, io->fd, io->buf, io->len);
-	at->pos = -1;
-	/* The last entry's d_off is where the kernel stands now. */
+	/*
+	 * The last entry's d_off is where the kernel stands now. At the end it stays, but for a
+	 * rewind of a folder without entries: that has to be one.
+	 */
+	at->pos = n < 0 || !io->dir_off ? -1 : io->dir_off;
 	for (long i = 0; i < n;) {
 		const struct dirent64 *entry = (const void *)((const char *)io->buf + i);
 

@@ -24,7 +24,8 @@ static void put_time(struct p9_out *out, const struct statx_timestamp *t)
  * nlink[8] rdev[8] size[8] blksize[8] blocks[8] atime[16] mtime[16] ctime[16] btime[16] gen[8]
  * data_version[8]
  *
- * Whatever was asked for, all that the host says is sent; generation and data version it does not.
+ * Whatever was asked for, all that the host says is sent, but for the time of birth; generation and
+ * data version it does not.
  */
 int p9_t_getattr(struct p9_req *req)
 {

@@ -117,6 +117,60 @@ TEST_F(share, dotdot_is_the_servers)
 	EXPECT_NE(root.qid.path, d);
 }
 
+/* A walk to a file that is known finds what the host has put in its place since. */
+TEST_F(share, what_is_known_is_looked_at_again)
+{
+	struct p9c *c = self->c;
+	struct p9c_qid first, qid;
+	struct stat st;
+
+	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "first"));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, "f"));
+	first = p9c_get_qid(c);
+	ASSERT_EQ(0, p9c_walk(c, 0, 2, "f"));
+	EXPECT_EQ(first.path, p9c_get_qid(c).path);
+	ASSERT_EQ(0, p9c_clunk(c, 2));
+	/* Changed. */
+	ASSERT_EQ(0, truncate(p9c_path(&self->w, "f"), 3));
+	ASSERT_EQ(0, p9c_walk(c, 0, 2, "f"));
+	qid = p9c_get_qid(c);
+	EXPECT_EQ(first.path, qid.path);
+	EXPECT_NE(first.version, qid.version);
+	ASSERT_EQ(0, p9c_clunk(c, 2));
+	/* Another file, a link to the outside, nothing, a folder, and the first again. */
+	ASSERT_EQ(0, link(p9c_path(&self->w, "f"), p9c_path(&self->w, "../kept")));
+	ASSERT_EQ(0, p9c_host_file(&self->w, "g", "second"));
+	ASSERT_EQ(0, rename(p9c_path(&self->w, "g"), p9c_path(&self->w, "f")));
+	ASSERT_EQ(0, p9c_walk(c, 0, 2, "f"));
+	EXPECT_NE(first.path, p9c_get_qid(c).path);
+	ASSERT_EQ(0, p9c_lopen(c, 2, O_RDONLY));
+	EXPECT_EQ(6, p9c_read(c, 2, 0, 100));
+	ASSERT_EQ(0, unlink(p9c_path(&self->w, "f")));
+	ASSERT_EQ(0, symlink("../outside/secret", p9c_path(&self->w, "f")));
+	ASSERT_EQ(0, p9c_walk(c, 0, 3, "f"));
+	EXPECT_EQ(P9_QTSYMLINK, p9c_get_qid(c).type);
+	EXPECT_EQ(-ELOOP, p9c_lopen(c, 3, O_RDONLY));
+	ASSERT_EQ(0, unlink(p9c_path(&self->w, "f")));
+	EXPECT_EQ(-ENOENT, p9c_walk(c, 0, 4, "f"));
+	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "f"), 0755));
+	ASSERT_EQ(0, p9c_walk(c, 0, 4, "f"));
+	EXPECT_EQ(P9_QTDIR, p9c_get_qid(c).type);
+	ASSERT_EQ(0, rmdir(p9c_path(&self->w, "f")));
+	ASSERT_EQ(0, rename(p9c_path(&self->w, "../kept"), p9c_path(&self->w, "f")));
+	ASSERT_EQ(0, p9c_walk(c, 0, 5, "f"));
+	EXPECT_EQ(first.path, p9c_get_qid(c).path);
+	/* Each fid is still what it was. */
+	ASSERT_EQ(0, p9c_lopen(c, 1, O_RDONLY));
+	EXPECT_EQ(3, p9c_read(c, 1, 0, 100));
+	EXPECT_EQ(6, p9c_read(c, 2, 0, 100));
+	/* And what the guest renames is found by its new name. */
+	ASSERT_EQ(0, p9c_call(c, P9_TRENAMEAT, "dsds", 0, "f", 0, "h"));
+	EXPECT_EQ(-ENOENT, p9c_walk(c, 0, 6, "f"));
+	ASSERT_EQ(0, p9c_walk(c, 0, 6, "h"));
+	EXPECT_EQ(first.path, p9c_get_qid(c).path);
+	ASSERT_EQ(0, stat(p9c_path(&self->w, "h"), &st));
+}
+
 /* The host swaps a folder for a link to the outside, and back, as fast as it can. */
 static atomic_bool stop;
 
