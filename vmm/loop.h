@@ -21,8 +21,16 @@ struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
 /*
- * Watches fd for events (POLLIN, POLLOUT; 0 for errors only). Returns an id ≥ 0, or -ENOSPC. The
- * descriptor stays the caller's. Plain files work (they are always ready).
+ * From now on the loop sleeps in fn(arg, fd), which returns 1 when fd polls readable, 0 if it has done
+ * something else, or a negative errno. NULL: as at the beginning, by itself.
+ */
+typedef int (*loop_sleep_fn)(void *arg, int fd);
+void loop_sleep_in(struct loop *loop, loop_sleep_fn fn, void *arg);
+
+/*
+ * Watches fd for events (POLLIN, POLLOUT; 0 for errors only). Returns an id ≥ 0, or -ENOSPC, -EEXIST
+ * (fd has a watch that is awake), or another negative errno of epoll_ctl(2). The descriptor stays
+ * the caller's, and is unwatched before it is closed. Plain files work (they are always ready).
  */
 int loop_watch(struct loop *loop, int fd, short events, loop_fn fn, void *arg);
 /* Changes what is waited for. With events < 0 the watch sleeps (not even errors are reported). */
@@ -30,7 +38,9 @@ void loop_events(struct loop *loop, int id, short events);
 /* Safe from within a callback, also for the watch being served. */
 void loop_unwatch(struct loop *loop, int id);
 
-/* Runs callbacks until loop_stop(). 0, or a negative errno if waiting itself failed. */
+/* One round: sleeps until there is something, and runs callbacks. 0, 1 after loop_stop(), or as below. */
+int loop_turn(struct loop *loop);
+/* Rounds until loop_stop(). 0, or a negative errno if waiting itself failed. */
 int loop_run(struct loop *loop);
 /* From any thread: loop_run() returns soon. */
 void loop_stop(struct loop *loop);

@@ -96,11 +96,103 @@ TEST_F(loop, a_plain_file_is_always_ready)
 
 TEST_F(loop, a_full_loop_says_so)
 {
-	for (int i = 0; i < LOOP_MAX_WATCHES; i++)
-		ASSERT_LE(0, loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_a));
+	int fd[LOOP_MAX_WATCHES];
+
+	for (int i = 0; i < LOOP_MAX_WATCHES; i++) {
+		fd[i] = dup(self->a[0]);
+		ASSERT_LE(0, loop_watch(self->loop, fd[i], POLLIN, count, &self->on_a));
+	}
 	EXPECT_EQ(-ENOSPC, loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_a));
 	loop_unwatch(self->loop, 7);
 	EXPECT_EQ(7, loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_a));
+	for (int i = 0; i < LOOP_MAX_WATCHES; i++)
+		close(fd[i]);
+}
+
+TEST_F(loop, one_watch_for_a_descriptor)
+{
+	int id = loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_a);
+
+	ASSERT_LE(0, id);
+	EXPECT_EQ(-EEXIST, loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_b));
+	EXPECT_EQ(-EBADF, loop_watch(self->loop, -1, POLLIN, count, &self->on_b));
+	loop_unwatch(self->loop, id);
+	EXPECT_LE(0, loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_b));
+}
+
+/* A plain file that is asleep, or waited for with no events, does not keep the loop awake. */
+TEST_F(loop, a_plain_file_can_sleep)
+{
+	int fd = open("/proc/self/status", O_RDONLY);
+
+	ASSERT_LE(0, fd);
+	self->on_b.fd = fd;
+	self->on_b.id = loop_watch(self->loop, fd, POLLIN, count, &self->on_b);
+	ASSERT_LE(0, self->on_b.id);
+	self->on_a.id = loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_a);
+	self->on_a.stop_after = 1;
+	ASSERT_EQ(1, write(self->a[1], "x", 1));
+	loop_events(self->loop, self->on_b.id, -1);
+	ASSERT_EQ(0, loop_run(self->loop));
+	self->on_a.calls = 0;
+	ASSERT_EQ(1, write(self->a[1], "x", 1));
+	loop_events(self->loop, self->on_b.id, 0);
+	ASSERT_EQ(0, loop_run(self->loop));
+	EXPECT_EQ(0, self->on_b.calls);
+	self->on_b.stop_after = 1;
+	loop_events(self->loop, self->on_b.id, POLLIN);
+	ASSERT_EQ(0, loop_run(self->loop));
+	EXPECT_EQ(1, self->on_b.calls);
+	close(fd);
+}
+
+struct bed {
+	int fd;
+	int slept, worked;
+};
+
+/* Every second time it has something else to do. */
+static int sleep_in(void *arg, int fd)
+{
+	struct bed *bed = arg;
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+	bed->fd = fd;
+	if (bed->slept > bed->worked) {
+		bed->worked++;
+		return 0;
+	}
+	bed->slept++;
+	return poll(&pfd, 1, -1);
+}
+
+TEST_F(loop, sleeps_where_it_is_told)
+{
+	struct bed bed = {0};
+
+	loop_sleep_in(self->loop, sleep_in, &bed);
+	self->on_a.stop_after = 3;
+	self->on_a.id = loop_watch(self->loop, self->a[0], POLLIN, count, &self->on_a);
+	ASSERT_EQ(3, write(self->a[1], "abc", 3));
+	ASSERT_EQ(0, loop_run(self->loop));
+	EXPECT_EQ(3, self->on_a.calls);
+	/* The last round is loop_stop()'s. */
+	EXPECT_EQ(4, bed.slept);
+	EXPECT_EQ(3, bed.worked);
+}
+
+static int cannot_sleep(void *arg, int fd)
+{
+	(void)fd;
+	return *(int *)arg;
+}
+
+TEST_F(loop, says_why_it_cannot_sleep)
+{
+	int err = -EIO;
+
+	loop_sleep_in(self->loop, cannot_sleep, &err);
+	EXPECT_EQ(-EIO, loop_run(self->loop));
 }
 
 /* Both are ready; the first one to be called removes the other. */
