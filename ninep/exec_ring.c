@@ -1,151 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
- * Host operations through io_uring. One thread owns the ring; others hand over by a list and an
- * eventfd, which the ring too makes readable when something completes.
+ * Host operations through io_uring. One thread owns the ring and sleeps in it; others hand over by
+ * a list, and by an eventfd if that thread is not awake.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ninep/server.h"
 #include "ninep/session.h"
 
-#define RING_ENTRIES 256u
 /* Rounds in one p9_ring_run() before the thread's other duties get their turn. */
-#define RING_ROUNDS 16
+#define ROUNDS 16
 
-/*
- * No opcode is used for closing: the last close of a file happens on the way out of the system
- * call, which is to say on the ring's own thread.
- */
-static const int opcode[P9_IO_HOST_OPS] = {
-	[P9_IO_OPEN] = IORING_OP_OPENAT2,    [P9_IO_STATX] = IORING_OP_STATX,
-	[P9_IO_MKDIR] = IORING_OP_MKDIRAT,   [P9_IO_SYMLINK] = IORING_OP_SYMLINKAT,
-	[P9_IO_LINK] = IORING_OP_LINKAT,     [P9_IO_RENAME] = IORING_OP_RENAMEAT,
-	[P9_IO_UNLINK] = IORING_OP_UNLINKAT, [P9_IO_READ] = IORING_OP_READV,
-	[P9_IO_WRITE] = IORING_OP_WRITEV,    [P9_IO_FSYNC] = IORING_OP_FSYNC,
+/* The data of entries that are no operation's: no operation is at such an address. */
+enum {
+	EVENT = 2,   /* the eventfd was written to */
+	WATCHED = 4, /* the owner's descriptor polls readable */
+	CANCEL = 6,
 };
-
-static void prepare(struct io_uring_sqe *sqe, struct p9_io *io)
-{
-	switch (io->op) {
-	case P9_IO_OPEN:
-		io_uring_prep_openat2(sqe, io->fd, io->name, &io->how);
-		break;
-	case P9_IO_STATX:
-		io_uring_prep_statx(sqe, io->fd, io->name, (int)io->flags,
-				    STATX_BASIC_STATS | STATX_BTIME, io->stx);
-		break;
-	case P9_IO_MKDIR:
-		io_uring_prep_mkdirat(sqe, io->fd, io->name, io->mode);
-		break;
-	case P9_IO_SYMLINK:
-		io_uring_prep_symlinkat(sqe, io->name, io->fd2, io->name2);
-		break;
-	case P9_IO_LINK:
-		io_uring_prep_linkat(sqe, io->fd, io->name, io->fd2, io->name2, (int)io->flags);
-		break;
-	case P9_IO_RENAME:
-		io_uring_prep_renameat(sqe, io->fd, io->name, io->fd2, io->name2, 0);
-		break;
-	case P9_IO_UNLINK:
-		io_uring_prep_unlinkat(sqe, io->fd, io->name, (int)io->flags);
-		break;
-	case P9_IO_READ:
-		io_uring_prep_readv(sqe, io->fd, io->iov, io->niov, io->off);
-		break;
-	case P9_IO_WRITE:
-		io_uring_prep_writev(sqe, io->fd, io->iov, io->niov, io->off);
-		break;
-	case P9_IO_FSYNC:
-		io_uring_prep_fsync(sqe, io->fd, io->flags ? IORING_FSYNC_DATASYNC : 0);
-		break;
-	default:
-		io_uring_prep_nop(sqe);
-		break;
-	}
-	io_uring_sqe_set_data(sqe, io);
-}
-
-/* Two entries: the write, and then writing out. A hard link holds after a short write, too. */
-static bool follows_write(const struct p9_io *io)
-{
-	return io->op == P9_IO_WRITE && (io->flags & P9_RW_WRITEOUT);
-}
-
-/* The operation's address is even. */
-#define FOLLOWER 1u
-
-static void prepare_writeout(struct io_uring_sqe *sqe, struct p9_io *io)
-{
-	bool append = io->flags & P9_RW_APPEND; /* then all of the file: a length of 0 */
-	size_t len = 0;
-
-	for (unsigned int i = 0; i < io->niov && !append; i++)
-		len += io->iov[i].iov_len;
-	io_uring_prep_sync_file_range(sqe, io->fd, (unsigned int)len, append ? 0 : io->off,
-				      P9_WRITEOUT_FLAGS);
-	io_uring_sqe_set_data64(sqe, (uintptr_t)io | FOLLOWER);
-}
-
-int p9_ring_init(struct p9_ring *ring)
-{
-	static const unsigned int flags[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* Linux 6.1 */
-		IORING_SETUP_COOP_TASKRUN,				 /* 5.19 */
-		0,
-	};
-	struct io_uring_probe *probe;
-	int err = -EINVAL;
-
-	*ring = (struct p9_ring){.thread = pthread_self()};
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags) && err == -EINVAL; i++)
-		err = io_uring_queue_init(RING_ENTRIES, &ring->uring, flags[i]);
-	if (err)
-		return err;
-	err = -ENOSYS;
-	probe = io_uring_get_probe_ring(&ring->uring);
-	if (!probe)
-		goto out_exit;
-	for (int op = 0; op < P9_IO_HOST_OPS; op++)
-		ring->has[op] = opcode[op] && io_uring_opcode_supported(probe, opcode[op]);
-	ring->has_writeout = io_uring_opcode_supported(probe, IORING_OP_SYNC_FILE_RANGE);
-	io_uring_free_probe(probe);
-	ring->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (ring->event < 0) {
-		err = -errno;
-		goto out_exit;
-	}
-	err = io_uring_register_eventfd(&ring->uring, ring->event);
-	if (err)
-		goto out_close;
-	pthread_mutex_init(&ring->lock, NULL);
-	ring->posted_end = &ring->posted;
-	ring->backlog_end = &ring->backlog;
-	return 0;
-
-out_close:
-	close(ring->event);
-	ring->event = -1;
-out_exit:
-	io_uring_queue_exit(&ring->uring);
-	return err;
-}
-
-void p9_ring_exit(struct p9_ring *ring)
-{
-	io_uring_queue_exit(&ring->uring);
-	close(ring->event);
-	pthread_mutex_destroy(&ring->lock);
-}
+/* Places in the queues for the first two. */
+#define SPARE 4u
 
 bool p9_ring_takes(const struct p9_ring *ring, const struct p9_io *io)
 {
-	/* The ring acts as its thread. Here is the place for personalities (sqe->personality). */
-	return ring->has[io->op] && io->who.uid == P9_OWN &&
-	       (!follows_write(io) || ring->has_writeout);
+	return ring->has[io->op] && (p9_ring_entries(io) == 1 || ring->has_writeout);
 }
 
 __attribute__((noinline)) bool p9_ring_here(const struct p9_ring *ring)
@@ -153,100 +33,132 @@ __attribute__((noinline)) bool p9_ring_here(const struct p9_ring *ring)
 	return pthread_equal(ring->thread, pthread_self());
 }
 
-void p9_ring_kick(struct p9_ring *ring)
+/* ---- waking ---- */
+
+static void kick(struct p9_ring *ring)
 {
 	uint64_t one = 1;
 
-	/* Fails only if the counter is full, and then the descriptor is readable anyway. */
-	if (write(ring->event, &one, sizeof(one)) < 0)
-		return;
+	/* Full only after 2^64 - 2 of them. */
+	(void)!write(ring->event, &one, sizeof(one));
 }
 
-static void append(struct p9_io ***end, struct p9_io *io)
+/*
+ * What there is to see is written before `away` is read; the thread writes `away` before it looks
+ * for the last time. So one of the two sees what the other did.
+ */
+static void wake(struct p9_ring *ring)
 {
-	io->next = NULL;
-	**end = io;
-	*end = &io->next;
+	if (atomic_load(&ring->away) && atomic_exchange(&ring->away, false))
+		kick(ring);
 }
 
-/* Submits, and fetches what has completed. */
-static void enter(struct p9_ring *ring)
+void p9_ring_call(struct p9_ring *ring)
 {
+	atomic_store(&ring->called, true);
+	wake(ring);
+}
+
+static void post(struct p9_ring *ring, struct p9_io *io)
+{
+	io->next = atomic_load_explicit(&ring->posted, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(&ring->posted, &io->next, io))
+		;
+	wake(ring);
+}
+
+/* ---- entries; all on the ring's thread ---- */
+
+/* Submits, and fetches what has completed; sleeps until something has if `wait` says so. */
+static bool enter(struct p9_ring *ring, bool wait)
+{
+	int err;
+
 	/* The kernel remembers who submitted. */
 	p9_wear_own();
-	if (io_uring_submit_and_get_events(&ring->uring) < 0)
-		p9_ring_kick(ring); /* what was not taken stays queued: try again soon */
-}
-
-void p9_ring_submit(struct p9_ring *ring)
-{
-	if (io_uring_sq_ready(&ring->uring))
-		enter(ring);
+	if (wait)
+		err = io_uring_submit_and_wait(&ring->uring, 1);
+	else
+		err = io_uring_submit_and_get_events(&ring->uring);
+	/* What was not taken stays queued. */
+	return err >= 0 && !io_uring_sq_ready(&ring->uring);
 }
 
 /* Room for n entries, which will be submitted together. */
 static bool have_room(struct p9_ring *ring, unsigned int n)
 {
-	/* With no more in flight than the completion queue holds, it cannot overflow. */
-	if (ring->in_flight + n > *ring->uring.cq.kring_entries)
+	if (ring->in_flight + n > P9_RING_CQES - SPARE)
 		return false;
 	if (io_uring_sq_space_left(&ring->uring) < n)
-		enter(ring);
+		enter(ring, false);
 	return io_uring_sq_space_left(&ring->uring) >= n;
 }
 
-/* On the ring's thread: into the submission queue, false if there is no room for it now. */
+/* Into the submission queue, false if there is no room for it now. */
 static bool start(struct p9_ring *ring, struct p9_io *io)
 {
-	unsigned int n = follows_write(io) ? 2 : 1;
-	struct io_uring_sqe *sqe;
+	unsigned int n = p9_ring_entries(io);
+	int personality = p9_ring_personality(ring, io->who);
 
-	if (!have_room(ring, n))
+	if (personality == -EAGAIN && enter(ring, false))
+		personality = p9_ring_personality(ring, io->who);
+	if (personality == -EAGAIN || !have_room(ring, n))
 		return false;
-	sqe = io_uring_get_sqe(&ring->uring);
-	prepare(sqe, io);
-	if (n == 2) {
-		sqe->flags |= IOSQE_IO_HARDLINK;
-		prepare_writeout(io_uring_get_sqe(&ring->uring), io);
+	if (personality < 0) {
+		io->req->counted.path = P9_PATH_WORKER;
+		p9_workers_give(&p9_req_server(io->req)->workers, io);
+		return true;
 	}
-	io->to_come = n;
+	p9_ring_prepare(ring, io, personality);
+	io->to_come = (uint8_t)n;
+	io->cancelled = false;
 	io->after = 0;
+	io->at = ring->n_begun;
+	ring->begun[ring->n_begun++] = io;
 	ring->in_flight += n;
 	return true;
 }
 
-void p9_ring_give(struct p9_ring *ring, struct p9_io *io)
+static void append(struct p9_ring *ring, struct p9_io *io)
 {
-	bool first;
-
-	if (p9_ring_here(ring)) {
-		if (ring->backlog || !start(ring, io))
-			append(&ring->backlog_end, io);
-		return;
-	}
-	pthread_mutex_lock(&ring->lock);
-	first = !ring->posted;
-	append(&ring->posted_end, io);
-	pthread_mutex_unlock(&ring->lock);
-	if (first)
-		p9_ring_kick(ring);
+	io->next = NULL;
+	*ring->backlog_end = io;
+	ring->backlog_end = &io->next;
 }
 
-/* Takes what other threads posted, behind what is waiting already, and starts what it can. */
+void p9_ring_give(struct p9_ring *ring, struct p9_io *io)
+{
+	if (!p9_ring_here(ring))
+		post(ring, io);
+	else if (ring->backlog || !start(ring, io))
+		append(ring, io);
+}
+
+/* Puts what other threads posted behind what waits already, in the order in which it came. */
+static void take_posted(struct p9_ring *ring)
+{
+	struct p9_io *last = NULL, *next, *io;
+
+	if (!atomic_load_explicit(&ring->posted, memory_order_relaxed))
+		return;
+	for (io = atomic_exchange(&ring->posted, NULL); io; io = next) {
+		next = io->next;
+		io->next = last;
+		last = io;
+	}
+	for (io = last; io; io = next) {
+		next = io->next;
+		append(ring, io);
+	}
+}
+
+/* Starts what it can. True: requests were carried on. */
 static bool start_all(struct p9_ring *ring)
 {
-	struct p9_io *posted, *io;
-	bool any = false;
+	struct p9_io *io;
+	bool dropped = false;
 
-	pthread_mutex_lock(&ring->lock);
-	posted = ring->posted;
-	ring->posted = NULL;
-	ring->posted_end = &ring->posted;
-	pthread_mutex_unlock(&ring->lock);
-	while ((io = posted)) {
-		posted = io->next;
-		append(&ring->backlog_end, io);
-	}
+	take_posted(ring);
 	while ((io = ring->backlog)) {
 		struct p9_io *next = io->next;
 		bool drop = p9_req_drop(io);
@@ -258,9 +170,82 @@ static bool start_all(struct p9_ring *ring)
 			ring->backlog_end = &ring->backlog;
 		if (drop)
 			p9_req_run(io->req, P9_ON_RING);
-		any = true;
+		dropped |= drop;
 	}
-	return any;
+	return dropped;
+}
+
+/*
+ * Cancels what was flushed: what has not begun will not, and what waits and can be interrupted is.
+ * Of a write and what follows it, only the write: if it has acted, the request goes on to its end.
+ */
+static bool cancel_flushed(struct p9_ring *ring)
+{
+	if (!atomic_load_explicit(&ring->called, memory_order_relaxed) ||
+	    !atomic_exchange(&ring->called, false))
+		return false;
+	for (unsigned int i = 0; i < ring->n_begun; i++) {
+		struct p9_io *io = ring->begun[i];
+		struct io_uring_sqe *sqe;
+
+		if (io->cancelled || !p9_req_may_drop(io))
+			continue;
+		if (!have_room(ring, 1)) {
+			atomic_store(&ring->called, true);
+			break;
+		}
+		sqe = io_uring_get_sqe(&ring->uring);
+		io_uring_prep_cancel64(sqe, (uintptr_t)io, 0);
+		io_uring_sqe_set_data64(sqe, CANCEL);
+		ring->in_flight++;
+		io->cancelled = true;
+	}
+	return true;
+}
+
+/* These two use the spare places. */
+static void watch_event(struct p9_ring *ring)
+{
+	struct io_uring_sqe *sqe = ring->listening ? NULL : io_uring_get_sqe(&ring->uring);
+
+	if (!sqe)
+		return;
+	/* Each write is an edge, and makes an entry complete: so nobody need read. */
+	io_uring_prep_poll_multishot(sqe, ring->event, POLLIN);
+	io_uring_sqe_set_data64(sqe, EVENT);
+	ring->listening = true;
+}
+
+static void watch(struct p9_ring *ring, int fd)
+{
+	struct io_uring_sqe *sqe = ring->watching ? NULL : io_uring_get_sqe(&ring->uring);
+
+	if (!sqe)
+		return;
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, WATCHED);
+	ring->watching = true;
+}
+
+/* Some opcodes let out what the kernel has in place of EINTR for calls that it may begin again. */
+static bool interrupted(long res)
+{
+	return res == -EINTR || (res <= -512 && res >= -516);
+}
+
+static void complete(struct p9_ring *ring, struct p9_io *io)
+{
+	struct p9_io *last = ring->begun[--ring->n_begun];
+
+	ring->begun[io->at] = last;
+	last->at = io->at;
+	if (io->after < 0 && io->res > 0)
+		io->res = io->after;
+	if (interrupted(io->res))
+		io->res = -EINTR;
+	if (io->cancelled && (io->res == -ECANCELED || io->res == -EINTR))
+		p9_req_drop(io);
+	p9_req_run(io->req, P9_ON_RING);
 }
 
 static bool complete_all(struct p9_ring *ring)
@@ -270,35 +255,129 @@ static bool complete_all(struct p9_ring *ring)
 
 	while (!io_uring_peek_cqe(&ring->uring, &cqe)) {
 		uint64_t data = io_uring_cqe_get_data64(cqe);
-		struct p9_io *io = (struct p9_io *)(uintptr_t)(data & ~(uint64_t)FOLLOWER);
+		struct p9_io *io = (struct p9_io *)(uintptr_t)(data & ~(uint64_t)P9_RING_SECOND);
+		int res = cqe->res;
+		bool more = cqe->flags & IORING_CQE_F_MORE;
 
-		*(data & FOLLOWER ? &io->after : &io->res) = cqe->res;
 		io_uring_cqe_seen(&ring->uring, cqe);
-		ring->in_flight--;
 		any = true;
-		if (--io->to_come)
-			continue;
-		if (io->after < 0 && io->res > 0)
-			io->res = io->after;
-		p9_req_run(io->req, P9_ON_RING);
+		switch (data) {
+		case EVENT:
+			ring->listening = more;
+			break;
+		case WATCHED:
+			ring->watching = false;
+			break;
+		case CANCEL:
+			ring->in_flight--;
+			break;
+		default:
+			ring->in_flight--;
+			*(data & P9_RING_SECOND ? &io->after : &io->res) = res;
+			if (!--io->to_come)
+				complete(ring, io);
+		}
 	}
 	return any;
 }
 
+/* ---- the thread ---- */
+
+/* Is there something that no completion will tell of? */
+static bool nothing_to_see(struct p9_ring *ring)
+{
+	return !atomic_load(&ring->posted) && !atomic_load(&ring->called);
+}
+
+int p9_ring_wait(struct p9_ring *ring, int fd)
+{
+	bool busy;
+
+	busy = cancel_flushed(ring);
+	busy |= start_all(ring);
+	watch_event(ring);
+	busy |= !ring->listening;
+	if (fd >= 0) {
+		watch(ring, fd);
+		busy |= !ring->watching;
+	}
+	atomic_store(&ring->away, true);
+	enter(ring, !busy && nothing_to_see(ring));
+	atomic_store(&ring->away, false);
+	complete_all(ring);
+	return fd >= 0 && !ring->watching;
+}
+
 void p9_ring_run(struct p9_ring *ring)
 {
-	uint64_t count;
-	bool more;
+	bool more = true;
 
-	/* Emptied first, so that what comes from now on makes it readable again. */
-	if (read(ring->event, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return;
-	for (int round = 0; round < RING_ROUNDS; round++) {
-		more = start_all(ring);
-		enter(ring);
+	atomic_store(&ring->away, false);
+	for (int round = 0; round < ROUNDS && more; round++) {
+		more = cancel_flushed(ring);
+		more |= start_all(ring);
+		watch_event(ring);
+		more |= !enter(ring, false);
 		more |= complete_all(ring);
-		if (!more)
-			return;
 	}
-	p9_ring_kick(ring);
+	atomic_store(&ring->away, true);
+	if (more || !nothing_to_see(ring))
+		kick(ring);
+}
+
+/* ---- life ---- */
+
+/*
+ * Threads of the kernel's that carry out what waits. Each sleeps for a device or a server, not for a
+ * processor, and ends some seconds after it had nothing to do; the kernel's own bound of four for
+ * each processor would let a few slow files hold up all the rest. The second kind is for what
+ * is neither a file nor a folder, and nothing of that kind is opened.
+ */
+static void bound_threads(struct p9_ring *ring)
+{
+	unsigned int max[2] = {64, 1};
+
+	io_uring_register_iowq_max_workers(&ring->uring, max); /* Linux 5.15 */
+}
+
+int p9_ring_init(struct p9_ring *ring)
+{
+	static const unsigned int flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* Linux 6.1 */
+		IORING_SETUP_COOP_TASKRUN,				 /* 5.19 */
+		0,
+	};
+	int err = -EINVAL;
+
+	*ring = (struct p9_ring){.thread = pthread_self(), .away = true};
+	ring->backlog_end = &ring->backlog;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags) && err == -EINVAL; i++)
+		err = io_uring_queue_init(P9_RING_ENTRIES, &ring->uring, flags[i]);
+	if (err)
+		return err;
+	/* A poll that stays came with Linux 5.13, as this did. */
+	err = ring->uring.features & IORING_FEAT_RSRC_TAGS ? p9_ring_probe(ring) : -ENOSYS;
+	if (err)
+		goto out_exit;
+	ring->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ring->event < 0) {
+		err = -errno;
+		goto out_exit;
+	}
+	io_uring_register_ring_fd(&ring->uring); /* 5.18; one look-up less for each call */
+	bound_threads(ring);
+	watch_event(ring);
+	if (enter(ring, false))
+		return 0;
+	err = -EIO;
+	close(ring->event);
+out_exit:
+	io_uring_queue_exit(&ring->uring);
+	return err;
+}
+
+void p9_ring_exit(struct p9_ring *ring)
+{
+	io_uring_queue_exit(&ring->uring);
+	close(ring->event);
 }

@@ -206,11 +206,6 @@ static bool set_caps(uid_t uid, bool over)
 	return !syscall(SYS_capset, &header, caps);
 }
 
-static bool same(struct p9_who a, struct p9_who b)
-{
-	return a.uid == b.uid && a.gid == b.gid && a.over == b.over;
-}
-
 int p9_wear(struct p9_who who)
 {
 	const struct user *user;
@@ -222,7 +217,7 @@ int p9_wear(struct p9_who who)
 		done = set_ids(self.uid, self.gid, self.ngroups, self.groups) && set_caps(self.uid, false);
 		worn.foreign = false;
 	} else {
-		if (worn.foreign && !worn.odd && same(worn.who, who))
+		if (worn.foreign && !worn.odd && p9_who_same(worn.who, who))
 			return 0;
 		user = find_user(who.uid);
 		done = set_ids(who.uid, who.gid, user ? user->ngroups : 0,

@@ -17,6 +17,11 @@ struct p9_who {
 };
 #define P9_OWN ((uid_t)~0u)
 
+static inline bool p9_who_same(struct p9_who a, struct p9_who b)
+{
+	return a.uid == b.uid && a.gid == b.gid && a.over == b.over;
+}
+
 /*
  * What the process itself is. The first call, or that of p9_privileged(), reads it, and the host's
  * users and groups (/etc/passwd, /etc/group): before there are threads.

@@ -122,9 +122,12 @@ struct p9_io {
 	};
 
 	struct p9_req *req;
-	struct p9_io *next;   /* in an executor's queue */
-	unsigned int to_come; /* the ring's: completions, */
-	long after;	      /* and the result of what follows a write */
+	struct p9_io *next; /* in an executor's queue */
+	/* the ring's: */
+	unsigned int at; /* in p9_ring.begun */
+	uint8_t to_come; /* completions */
+	bool cancelled;	 /* it was asked to give it up */
+	long after;	 /* the result of what follows a write */
 };
 
 /* ---- what messages call ---- */

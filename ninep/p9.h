@@ -87,11 +87,20 @@ void p9_server_on_refusal(struct p9_server *server,
 void p9_server_free(struct p9_server *server);
 
 /*
- * A descriptor that polls readable when the ring's thread has something to do, or -1 (sync); the
- * thread then calls p9_server_run(), which never waits. done() may be called from within.
+ * The ring's thread sleeps in p9_server_wait(), until fd polls readable (1), or something was done
+ * for requests or a signal has come (0), or a negative errno. It looks at fd again each time.
+ * done() may be called from within. Requests that it submits itself begin there, and whoever has
+ * requests carried out by it while it does something else relies on its coming back.
+ *
+ * p9_server_run() does what there is to do and never waits: for a thread that has to sleep
+ * elsewhere afterwards. p9_server_fd() then polls readable when it is to be called again.
+ *
+ * A server of P9_EXEC_SYNC has no such thread: its descriptor is -1, p9_server_run() does nothing,
+ * and there is no p9_server_wait().
  */
-int p9_server_fd(const struct p9_server *server);
+int p9_server_wait(struct p9_server *server, int fd);
 void p9_server_run(struct p9_server *server);
+int p9_server_fd(const struct p9_server *server);
 
 #define P9_SHARE_RO 1u /* every change is refused with EROFS */
 /* Several file systems below the folder: by default inode numbers are mapped to distinct ones. */
@@ -138,9 +147,8 @@ void p9_share_put(struct p9_share *share);
 int p9_session_new(struct p9_session **session, struct p9_share *share);
 /*
  * Drops every fid, after every request in flight has ended (done() was called for each): a device
- * reset. This waits; it must not be called on the ring's thread while requests need that thread,
- * unless that thread keeps calling p9_server_run() (this function does so itself when it is called
- * on the ring's thread).
+ * reset. This waits; on the ring's thread it does that thread's work meanwhile, on another one it
+ * relies on that thread's doing so.
  */
 void p9_session_reset(struct p9_session *session);
 /* Resets, then frees. */

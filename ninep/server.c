@@ -56,7 +56,6 @@ int p9_server_new(struct p9_server **out, enum p9_executor executor)
 	pthread_mutex_init(&server->shares_lock, NULL);
 	p9_workers_init(&server->workers);
 	p9_lockwait_init(&server->lockwait);
-	server->ring.event = -1;
 	err = p9_filesystems_init(&server->filesystems);
 	if (err)
 		goto out_free;
@@ -127,7 +126,15 @@ void p9_server_on_refusal(struct p9_server *server,
 
 int p9_server_fd(const struct p9_server *server)
 {
-	return server->ring.event;
+	return server->executor == P9_EXEC_SYNC ? -1 : server->ring.uring.ring_fd;
+}
+
+int p9_server_wait(struct p9_server *server, int fd)
+{
+	int ready = p9_ring_wait(&server->ring, fd);
+
+	p9_wear_own();
+	return ready;
 }
 
 void p9_server_run(struct p9_server *server)

@@ -4,7 +4,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,9 +89,9 @@ long p9_await(struct p9_req *req, struct p9_io *io)
 	return io->res;
 }
 
-bool p9_req_drop(struct p9_io *io)
+bool p9_req_may_drop(const struct p9_io *io)
 {
-	struct p9_req *req = io->req;
+	const struct p9_req *req = io->req;
 
 	/*
 	 * A descriptor is closed come what may, and what was locked is given back: the client has
@@ -100,11 +99,24 @@ bool p9_req_drop(struct p9_io *io)
 	 */
 	if (io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && p9_lock_gives(io->lock)))
 		return false;
-	if (req->acted || !atomic_load(&req->flushed))
+	return !req->acted && atomic_load(&req->flushed);
+}
+
+bool p9_req_drop(struct p9_io *io)
+{
+	if (!p9_req_may_drop(io))
 		return false;
-	req->dropped = true;
+	io->req->dropped = true;
 	io->res = -ECANCELED;
 	return true;
+}
+
+/* Requests were flushed: those that wait for a lock, or in the ring, need not. */
+static void tell_of_flushed(struct p9_server *server)
+{
+	p9_lockwait_poke(&server->lockwait);
+	if (server->executor != P9_EXEC_SYNC)
+		p9_ring_call(&server->ring);
 }
 
 /* Tflush: waits for a tag's end. False: there is nothing to wait for. */
@@ -123,9 +135,9 @@ static bool await_tag(struct p9_session *session, struct p9_req *req, uint16_t t
 		other->flushers = req;
 	}
 	pthread_mutex_unlock(&session->lock);
-	/* It may be waiting for a lock. `req` and its session may be gone by now. */
+	/* `req` and its session may be gone by now. */
 	if (waits)
-		p9_lockwait_poke(&server->lockwait);
+		tell_of_flushed(server);
 	return waits;
 }
 
@@ -150,7 +162,7 @@ static bool await_all(struct p9_session *session, const struct p9_req *version)
 	flush_all(session, version);
 	pthread_mutex_unlock(&session->lock);
 	if (others)
-		p9_lockwait_poke(&server->lockwait);
+		tell_of_flushed(server);
 	return others;
 }
 
@@ -222,7 +234,7 @@ static struct p9_req *end(struct p9_req *req, size_t len)
 		/* Not after the lock: the session may be freed then. */
 		pthread_cond_broadcast(&session->idle);
 		if (server->executor != P9_EXEC_SYNC)
-			p9_ring_kick(&server->ring);
+			p9_ring_call(&server->ring);
 	}
 	pthread_mutex_unlock(&session->lock);
 	return waiters;
@@ -333,7 +345,6 @@ static void copy_message(struct p9_req *req, const uint8_t *header, size_t got, 
 int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque)
 {
-	struct p9_server *server = session->share->server;
 	struct p9_counted counted = {.taken_ns = p9_now_ns()};
 	uint8_t header[P9_TWRITE_DATA] = {0};
 	struct p9_req *req;
@@ -396,8 +407,6 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 		p9_req_run(end(req, p9_error(req, -ENOMEM)), P9_ON_CALLER);
 	else
 		p9_req_run(req, P9_ON_CALLER);
-	if (server->executor != P9_EXEC_SYNC && p9_ring_here(&server->ring))
-		p9_ring_submit(&server->ring);
 	p9_wear_own();
 	return 0;
 }
@@ -426,13 +435,9 @@ int p9_session_new(struct p9_session **out, struct p9_share *share)
 /* On the ring's thread: does that thread's work until nothing is in flight. */
 static void drain_here(struct p9_session *session)
 {
-	struct p9_server *server = session->share->server;
-	struct pollfd fd = {.fd = server->ring.event, .events = POLLIN};
-
 	while (session->active) {
 		pthread_mutex_unlock(&session->lock);
-		poll(&fd, 1, -1);
-		p9_server_run(server);
+		p9_server_wait(session->share->server, -1);
 		pthread_mutex_lock(&session->lock);
 	}
 }
@@ -444,7 +449,7 @@ void p9_session_reset(struct p9_session *session)
 	pthread_mutex_lock(&session->lock);
 	session->resetting++;
 	flush_all(session, NULL);
-	p9_lockwait_poke(&server->lockwait);
+	tell_of_flushed(server);
 	if (server->executor != P9_EXEC_SYNC && p9_ring_here(&server->ring))
 		drain_here(session);
 	while (session->active)

@@ -117,6 +117,8 @@ long p9_await(struct p9_req *req, struct p9_io *io);
 void p9_req_run(struct p9_req *req, enum p9_place place);
 /* Drops a request that was flushed before it began: true, and io->res is ECANCELED. */
 bool p9_req_drop(struct p9_io *io);
+/* Whether that would be so. */
+bool p9_req_may_drop(const struct p9_io *io);
 
 /* msg.c: one whole message, on its coroutine: leaves the reply in r_iov. Returns its length. */
 size_t p9_message(struct p9_req *req);

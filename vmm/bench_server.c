@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* `ninepin bench --server-only`: the requests of images/bench/work.c, by p9_submit() alone. */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "images/bench/bench.h"
 #include "ninep/clock.h"
 #include "vmm/bench.h"
+#include "vmm/server.h"
 
 /* How often a signal is looked for while requests end without a wait. */
 #define LOOK_NS (10ull * 1000 * 1000)
@@ -28,7 +28,8 @@ struct flight {
 struct driver {
 	struct bench *bench;
 	pthread_t thread; /* this one: the ring's, too */
-	int wake_fd;	  /* eventfd: a request has ended on another thread */
+	struct loop *loop; /* where it sleeps */
+	int wake_fd;	   /* eventfd: a request has ended on another thread */
 	uint8_t *data;	  /* payloads, page-aligned */
 	struct work work[BENCH_EXECUTORS];
 	struct flight flight[BENCH_MAX_DEPTH];
@@ -77,24 +78,21 @@ static int submit(struct driver *d, const struct bench_side *side, struct flight
 	return p9_submit(side->session, t, t_n, r, r_n, done, f);
 }
 
-/* Does the ring's work; sleeps until there is some, a request has ended, or a signal has come. */
-static void await(struct driver *d, const struct bench_side *side)
+static void woken(void *arg, short revents)
 {
-	struct pollfd fd[] = {
-		{ .fd = p9_server_fd(side->server), .events = POLLIN },
-		{ .fd = d->wake_fd, .events = POLLIN },
-		{ .fd = d->bench->signal_fd, .events = POLLIN },
-	};
+	struct driver *d = arg;
 	uint64_t count;
 
-	if (poll(fd, 3, -1) < 0)
-		return;
-	if (fd[0].revents)
-		p9_server_run(side->server);
-	if (fd[1].revents)
-		(void)!read(d->wake_fd, &count, sizeof(count));
-	if (fd[2].revents)
-		bench_signalled(d->bench);
+	(void)revents;
+	(void)!read(d->wake_fd, &count, sizeof(count));
+}
+
+static void signalled(void *arg, short revents)
+{
+	struct driver *d = arg;
+
+	(void)revents;
+	bench_signalled(d->bench);
 }
 
 static int set_up(struct driver *d, enum p9_executor io, struct why *why)
@@ -102,6 +100,7 @@ static int set_up(struct driver *d, enum p9_executor io, struct why *why)
 	struct bench_side *side = &d->bench->side[io];
 	struct flight *f = &d->flight[0];
 
+	server_drive(side->server, d->loop);
 	for (unsigned int step = 0; step < WORK_STEPS; step++) {
 		const char *wrong;
 		int err;
@@ -111,7 +110,7 @@ static int set_up(struct driver *d, enum p9_executor io, struct why *why)
 		if (err)
 			return why_fail(why, err, "the server takes no request: %s", strerror(-err));
 		while (!take_done(f)) {
-			await(d, side);
+			loop_turn(d->loop);
 			if (d->bench->signal)
 				return 0;
 		}
@@ -143,6 +142,7 @@ static int run(struct driver *d, const struct bench_turn *turn, struct why *why)
 	bool over = false;
 	int err = 0;
 
+	server_drive(d->bench->side[row->io].server, d->loop);
 	work_begin(work, row->op, turn->warm_up);
 	for (unsigned int i = 0; i < row->depth && !err; i++)
 		err = next(d, turn, &d->flight[i], why);
@@ -178,7 +178,7 @@ static int run(struct driver *d, const struct bench_turn *turn, struct why *why)
 				err = next(d, turn, f, why);
 		}
 		if (!any && in_flight)
-			await(d, &d->bench->side[row->io]);
+			loop_turn(d->loop);
 		if (ended > look) {
 			look = ended + LOOK_NS;
 			bench_signalled(d->bench);
@@ -224,9 +224,11 @@ int bench_server(struct bench *bench, struct why *why)
 	struct driver *d = calloc(1, sizeof(*d));
 	int err = -ENOMEM;
 
-	if (d)
+	if (d) {
 		d->data = aligned_alloc(WORK_PAGE, (size_t)BENCH_MAX_DEPTH * WORK_LARGE);
-	if (d && d->data) {
+		d->loop = loop_new();
+	}
+	if (d && d->data && d->loop) {
 		d->bench = bench;
 		d->thread = pthread_self();
 		d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -235,12 +237,16 @@ int bench_server(struct bench *bench, struct why *why)
 	if (err) {
 		why_fail(why, err, "nothing can be measured: %s", strerror(-err));
 	} else {
+		loop_watch(d->loop, d->wake_fd, POLLIN, woken, d);
+		loop_watch(d->loop, bench->signal_fd, POLLIN, signalled, d);
 		bench_pin(false);
 		err = measure(d, why);
 		close(d->wake_fd);
 	}
-	if (d)
+	if (d) {
 		free(d->data);
+		loop_free(d->loop);
+	}
 	free(d);
 	return err;
 }

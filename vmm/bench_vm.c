@@ -14,6 +14,7 @@
 #include "virtio/p9.h"
 #include "vmm/bench.h"
 #include "vmm/loop.h"
+#include "vmm/server.h"
 #include "vmm/virtio_bus.h"
 #include "vmm/vm.h"
 #include "vmm/x86_64/x86.h"
@@ -46,9 +47,12 @@ struct bench_machine {
 	struct virtio_bus virtio;
 	struct loop *loop;
 	struct bench_device {
+		struct bench_machine *machine;
 		struct virtio_p9 p9;
 		bool ready;
+		int watch; /* of its server's ring */
 	} device[BENCH_DEVICES];
+	struct bench_device *driven; /* the one in whose ring the loop sleeps */
 
 	/* The vCPU's thread only. */
 	struct bench_shared *shared; /* in guest memory */
@@ -234,6 +238,7 @@ static int add_device(struct bench_machine *m, unsigned int i, struct why *why)
 
 	if (err)
 		return why_fail(why, err, "no device can be made: %s", strerror(-err));
+	device->machine = m;
 	device->ready = true;
 	virtio_bus_add(&m->virtio, i, &device->p9.vdev, line[i]);
 	return 0;
@@ -286,10 +291,31 @@ static int make(struct bench_machine *m, struct why *why)
 
 /* ---- the main thread, which is the rings' ---- */
 
-static void serve_ring(void *arg, short revents)
+static struct p9_server *server_of(const struct bench_device *device)
 {
+	const struct bench_machine *m = device->machine;
+
+	return m->bench->side[device - m->device].server;
+}
+
+/*
+ * The loop sleeps in the ring of the server that was asked for something last, as that of `ninepin
+ * run` would. The other ring is watched.
+ */
+static void drive(void *arg, short revents)
+{
+	struct bench_device *device = arg;
+	struct bench_machine *m = device->machine;
+
 	(void)revents;
-	p9_server_run(arg);
+	if (m->driven) {
+		/* So that it knows that nobody comes back there unasked. */
+		p9_server_run(server_of(m->driven));
+		loop_events(m->loop, m->driven->watch, POLLIN);
+	}
+	m->driven = device;
+	loop_events(m->loop, device->watch, -1);
+	server_drive(server_of(device), m->loop);
 }
 
 static void serve_rings(void *arg)
@@ -315,10 +341,13 @@ static int run(struct bench_machine *m, struct why *why)
 	struct bench *b = m->bench;
 	int err;
 
-	for (unsigned int i = 0; i < BENCH_EXECUTORS; i++)
-		if (b->side[i].server && p9_server_fd(b->side[i].server) >= 0)
-			loop_watch(m->loop, p9_server_fd(b->side[i].server), POLLIN, serve_ring,
-				   b->side[i].server);
+	for (unsigned int i = 0; i < BENCH_DEVICES; i++) {
+		struct bench_device *device = &m->device[i];
+		int fd = device->ready ? p9_server_fd(server_of(device)) : -1;
+
+		if (fd >= 0)
+			device->watch = loop_watch(m->loop, fd, POLLIN, drive, device);
+	}
 	loop_watch(m->loop, b->signal_fd, POLLIN, signalled, m);
 	m->first = moment();
 	/* A thread begins on the CPU of the one that makes it. */

@@ -25,6 +25,7 @@
 #include "vmm/options.h"
 #include "vmm/outcome.h"
 #include "vmm/plan.h"
+#include "vmm/server.h"
 #include "vmm/signals.h"
 #include "vmm/stats.h"
 #include "vmm/stdio.h"
@@ -330,14 +331,6 @@ static void grace_over(void *arg, short revents)
 	finish_panicked(arg);
 }
 
-static void serve_requests(void *arg, short revents)
-{
-	struct run *run = arg;
-
-	(void)revents;
-	p9_server_run(run->machine.server);
-}
-
 static int watch(struct run *run, int fd, loop_fn fn, struct why *why)
 {
 	int err;
@@ -423,7 +416,7 @@ static int make_machine(struct run *run, struct why *why)
 		.port_input = on_port_input,
 		.port_output = on_port_output,
 	};
-	int err, fd;
+	int err;
 
 	run->machine_made = true;
 	err = machine_new(&run->machine, &config, why);
@@ -431,8 +424,8 @@ static int make_machine(struct run *run, struct why *why)
 		return err;
 	if (run->machine.note.text[0])
 		fprintf(stderr, "ninepin: %s\n", run->machine.note.text);
-	fd = p9_server_fd(run->machine.server);
-	return fd < 0 ? 0 : watch(run, fd, serve_requests, why);
+	server_drive(run->machine.server, run->loop);
+	return 0;
 }
 
 static int start(struct run *run, struct why *why)

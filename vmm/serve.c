@@ -205,14 +205,6 @@ static void woken(void *arg, short revents)
 	}
 }
 
-static void serve_requests(void *arg, short revents)
-{
-	struct serve *s = arg;
-
-	(void)revents;
-	p9_server_run(s->server);
-}
-
 /* A connection that was accepted; fd is taken. */
 static void add_connection(struct serve *s, int fd)
 {
@@ -384,10 +376,8 @@ static int start(struct serve *s, struct why *why)
 		return err;
 	if (note.text[0])
 		fprintf(stderr, "ninepin: %s\n", note.text);
-	if (p9_server_fd(s->server) >= 0)
-		err = watch(s, p9_server_fd(s->server), serve_requests, why);
-	if (!err)
-		err = share_settle(&s->share_opt, SHARE_NO_GUEST, SHARE_NO_GUEST, &s->notes, why);
+	server_drive(s->server, s->loop);
+	err = share_settle(&s->share_opt, SHARE_NO_GUEST, SHARE_NO_GUEST, &s->notes, why);
 	notes_print(&s->notes, stderr);
 	if (!err)
 		err = server_share(&s->share, s->server, s->share_opt.host, &s->share_opt.config,

@@ -33,6 +33,18 @@ int server_open(struct p9_server **server, enum p9_executor executor, struct why
 	return 0;
 }
 
+static int sleep_in_server(void *arg, int fd)
+{
+	return p9_server_wait(arg, fd);
+}
+
+void server_drive(struct p9_server *server, struct loop *loop)
+{
+	bool has_ring = p9_server_fd(server) >= 0;
+
+	loop_sleep_in(loop, has_ring ? sleep_in_server : NULL, server);
+}
+
 int server_share(struct p9_share **share, struct p9_server *server, const char *path,
 		 const struct p9_share_config *config, struct why *why)
 {

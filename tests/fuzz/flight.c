@@ -242,11 +242,9 @@ void flight_wait(unsigned int i)
 	if (!slot->busy)
 		return;
 	/* What never ends is libFuzzer's -timeout to find. */
-	while (!is_done(slot)) {
+	for (p9_server_run(server); !is_done(slot); p9_server_run(server))
 		if (poll(fds, 2, -1) > 0 && fds[1].revents)
 			must(read(wake, &count, sizeof(count)) > 0, "eventfd");
-		p9_server_run(server);
-	}
 	check(slot);
 }
 

@@ -432,7 +432,7 @@ TEST_F(few, several_threads)
 	for (unsigned int i = 0; i < THREADS; i++) {
 		user[i] = (struct user){p9c_new(self->w.server, self->w.session, false), i, 0,
 					&running};
-		user[i].c->pump = -1;
+		user[i].c->pump = false;
 		user[i].c->tag = (uint16_t)(10 + i);
 		pthread_create(&thread[i], NULL, use, &user[i]);
 	}
@@ -476,7 +476,7 @@ TEST_F(few, below_what_is_renamed)
 	ASSERT_EQ(0, mkdir(p9c_path(&self->w, "d"), 0755));
 	ASSERT_EQ(0, p9c_host_file(&self->w, "d/f", "below"));
 	ASSERT_EQ(0, p9c_walk(c, 0, 1, "d/f"));
-	r.c->pump = -1;
+	r.c->pump = false;
 	r.c->tag = 10;
 	pthread_create(&thread, NULL, rename_to_and_fro, &r);
 	for (unsigned int i = 0; i < 50 && !err; i++)

@@ -37,7 +37,7 @@
 
 struct p9c {
 	struct p9_session *session;
-	int pump; /* p9_server_fd() if the caller is the ring's thread, else -1 */
+	bool pump; /* the caller is the ring's thread, and does its work */
 	struct p9_server *server;
 	bool crumbs; /* iovecs of one byte each, as many as fit */
 	int sock;    /* a connection, used in place of all the above; else -1 */
@@ -68,7 +68,7 @@ static inline struct p9c *p9c_new(struct p9_server *server, struct p9_session *s
 
 	c->server = server;
 	c->session = session;
-	c->pump = p9_server_fd(server);
+	c->pump = p9_server_fd(server) >= 0;
 	c->crumbs = crumbs;
 	c->sock = -1;
 	c->room = sizeof(c->r);
@@ -82,7 +82,6 @@ static inline struct p9c *p9c_connect(int sock, void (*work)(void *arg), void *a
 {
 	struct p9c *c = calloc(1, sizeof(*c));
 
-	c->pump = -1;
 	c->sock = sock;
 	c->work = work;
 	c->arg = arg;
@@ -303,7 +302,6 @@ static inline int p9c_result(struct p9c *c)
 /* Waits for the reply, doing the ring's work meanwhile if this is its thread. */
 static inline int p9c_wait(struct p9c *c)
 {
-	struct pollfd fd = {.fd = c->pump, .events = POLLIN};
 	struct timespec until;
 	int err;
 
@@ -313,13 +311,12 @@ static inline int p9c_wait(struct p9c *c)
 	}
 	pthread_mutex_lock(&c->lock);
 	while (!c->done) {
-		if (c->pump < 0) {
+		if (!c->pump) {
 			pthread_cond_wait(&c->cond, &c->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&c->lock);
-		if (poll(&fd, 1, 0) > 0)
-			p9_server_run(c->server);
+		p9_server_run(c->server);
 		pthread_mutex_lock(&c->lock);
 		/* Another thread may be the one that ends it, and the ring may have more to do. */
 		clock_gettime(CLOCK_REALTIME, &until);
@@ -623,6 +620,7 @@ static inline void p9c_pump(struct p9c_world *w, int ms)
 {
 	struct pollfd fd = {.fd = p9_server_fd(w->server), .events = POLLIN};
 
+	p9_server_run(w->server);
 	for (; ms > 0; ms -= 2) {
 		if (fd.fd < 0) {
 			usleep(2000);

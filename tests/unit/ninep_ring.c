@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What only the ring does: it cancels what was flushed, and acts as many people.
+ *
+ * A file lease that this process holds makes an open for writing wait on the host, where it can be
+ * interrupted.
+ */
+#include "kselftest_harness.h"
+
+#include <signal.h>
+
+#include "tests/unit/p9client.h"
+
+/* More than the ring's threads. */
+#define CROWD 80
+
+FIXTURE(ring)
+{
+	struct p9c_world w;
+	struct p9c *c;
+	int lease;
+};
+
+FIXTURE_VARIANT(ring)
+{
+	enum p9_executor executor;
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(ring, ring) { P9_EXEC_RING };
+FIXTURE_VARIANT_ADD(ring, auto) { P9_EXEC_AUTO };
+/* clang-format on */
+
+static struct p9c *another(struct p9c_world *w, uint16_t tag)
+{
+	struct p9c *c = p9c_new(w->server, w->session, false);
+
+	c->tag = tag;
+	return c;
+}
+
+FIXTURE_SETUP(ring)
+{
+	ASSERT_EQ(0, p9c_world_open(&self->w, variant->executor, false, 0));
+	self->c = self->w.c;
+	/* The kernel tells the holder of a lease by SIGIO. */
+	signal(SIGIO, SIG_IGN);
+	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "x"));
+	self->lease = open(p9c_path(&self->w, "f"), O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, fcntl(self->lease, F_SETLEASE, F_RDLCK));
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 1, "f"));
+	alarm(30); /* what is not cancelled waits until the kernel takes the lease away */
+}
+
+FIXTURE_TEARDOWN(ring)
+{
+	close(self->lease);
+	EXPECT_EQ(0, p9c_world_close(&self->w));
+}
+
+/* Carries on until nothing moves by itself. */
+static void settle(struct p9c_world *w)
+{
+	p9c_pump(w, 50);
+}
+
+TEST_F(ring, flush_cancels_what_waits)
+{
+	struct p9c *open = another(&self->w, 1), *flush = another(&self->w, 2);
+
+	p9c_build(open, P9_TLOPEN, "dd", 1, O_WRONLY);
+	ASSERT_EQ(0, p9c_submit(open));
+	settle(&self->w);
+	EXPECT_FALSE(p9c_is_done(open));
+	p9c_build(flush, P9_TFLUSH, "w", 1);
+	EXPECT_EQ(0, p9c_go(flush));
+	EXPECT_EQ(P9C_DROPPED, p9c_wait(open));
+	EXPECT_LT(open->order, flush->order);
+	/* As if it had never been: the fid is not open, and can be. */
+	EXPECT_EQ(-EBADF, p9c_read(self->c, 1, 0, 1));
+	EXPECT_EQ(0, p9c_lopen(self->c, 1, O_RDONLY));
+	p9c_free(open);
+	p9c_free(flush);
+}
+
+/* The ring's threads are all busy: what waits for one of them is given up, and the rest is not. */
+TEST_F(ring, flush_drops_what_the_kernel_has_not_begun)
+{
+	struct p9c *mkdir = another(&self->w, 1), *flush = another(&self->w, 2);
+	struct p9c *open[CROWD];
+	struct stat st;
+	bool waits;
+
+	for (uint32_t i = 0; i < CROWD; i++) {
+		open[i] = another(&self->w, (uint16_t)(100 + i));
+		ASSERT_EQ(0, p9c_walk(self->c, 1, 100 + i, ""));
+		p9c_build(open[i], P9_TLOPEN, "dd", 100 + i, O_WRONLY);
+		ASSERT_EQ(0, p9c_submit(open[i]));
+	}
+	settle(&self->w);
+	p9c_build(mkdir, P9_TMKDIR, "dsdd", 0, "d", 0755, getgid());
+	ASSERT_EQ(0, p9c_submit(mkdir));
+	settle(&self->w);
+	waits = !p9c_is_done(mkdir); /* on tmpfs it is made in place */
+	EXPECT_TRUE(waits || variant->executor == P9_EXEC_AUTO);
+	p9c_build(flush, P9_TFLUSH, "w", 1);
+	EXPECT_EQ(0, p9c_go(flush));
+	if (waits) {
+		EXPECT_EQ(P9C_DROPPED, p9c_wait(mkdir));
+		EXPECT_EQ(-1, stat(p9c_path(&self->w, "d"), &st));
+	}
+	for (int i = 0; i < CROWD; i++)
+		EXPECT_FALSE(p9c_is_done(open[i]));
+	fcntl(self->lease, F_SETLEASE, F_UNLCK);
+	for (int i = 0; i < CROWD; i++) {
+		EXPECT_EQ(0, p9c_wait(open[i]));
+		p9c_free(open[i]);
+	}
+	p9c_free(mkdir);
+	p9c_free(flush);
+}
+
+TEST_F(ring, reset_cancels_what_waits)
+{
+	struct p9c *open[CROWD];
+
+	for (uint32_t i = 0; i < CROWD; i++) {
+		open[i] = another(&self->w, (uint16_t)(100 + i));
+		ASSERT_EQ(0, p9c_walk(self->c, 1, 100 + i, ""));
+		p9c_build(open[i], P9_TLOPEN, "dd", 100 + i, O_WRONLY);
+		ASSERT_EQ(0, p9c_submit(open[i]));
+	}
+	settle(&self->w);
+	p9_session_reset(self->w.session);
+	for (int i = 0; i < CROWD; i++) {
+		EXPECT_TRUE(p9c_is_done(open[i]));
+		EXPECT_EQ(P9C_DROPPED, p9c_wait(open[i]));
+		p9c_free(open[i]);
+	}
+}
+
+static atomic_bool reset_over;
+
+static void *reset(void *arg)
+{
+	p9_session_reset(arg);
+	atomic_store(&reset_over, true);
+	return NULL;
+}
+
+TEST_F(ring, reset_on_another_thread_cancels)
+{
+	struct p9c *open = another(&self->w, 1);
+	pthread_t thread;
+
+	p9c_build(open, P9_TLOPEN, "dd", 1, O_WRONLY);
+	ASSERT_EQ(0, p9c_submit(open));
+	settle(&self->w);
+	pthread_create(&thread, NULL, reset, self->w.session);
+	while (!atomic_load(&reset_over))
+		p9c_pump(&self->w, 2);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(P9C_DROPPED, p9c_wait(open));
+	p9c_free(open);
+}
+
+/* ---- identities ---- */
+
+/* More people than the kernel is given at a time, twice, and each several times in a row. */
+TEST_F(ring, acts_as_many_people)
+{
+	const uint32_t people = 150;
+	struct stat st;
+	char name[32];
+
+	if (geteuid())
+		SKIP(return, "only root acts as others");
+	for (uint32_t i = 0; i < 2 * people; i++) {
+		uint32_t uid = 5000 + i % people;
+
+		snprintf(name, sizeof(name), "dir%u", i);
+		ASSERT_EQ(0, p9c_attach(self->c, 10, "", uid));
+		EXPECT_EQ(0, p9c_call(self->c, P9_TMKDIR, "dsdd", 10, name, 0700, uid));
+		EXPECT_EQ(0, p9c_walk(self->c, 10, 11, name));
+		EXPECT_EQ(0, p9c_call(self->c, P9_TMKDIR, "dsdd", 11, "below", 0700, uid));
+		EXPECT_EQ(0, p9c_clunk(self->c, 11));
+		EXPECT_EQ(0, p9c_clunk(self->c, 10));
+		ASSERT_EQ(0, stat(p9c_path(&self->w, name), &st));
+		EXPECT_EQ(uid, st.st_uid);
+		EXPECT_EQ(0700 | S_IFDIR, st.st_mode);
+		/* Another one is not let in. */
+		ASSERT_EQ(0, p9c_attach(self->c, 10, "", uid + 1));
+		ASSERT_EQ(0, p9c_walk(self->c, 10, 11, name));
+		EXPECT_EQ(-EACCES, p9c_call(self->c, P9_TMKDIR, "dsdd", 11, "more", 0700, uid));
+		EXPECT_EQ(0, p9c_clunk(self->c, 11));
+		EXPECT_EQ(0, p9c_clunk(self->c, 10));
+	}
+}
+
+/* All at once, as different people, from one submission. */
+TEST_F(ring, acts_as_many_people_at_once)
+{
+	struct p9c *c[CROWD];
+	struct stat st;
+	char name[32];
+
+	if (geteuid())
+		SKIP(return, "only root acts as others");
+	for (uint32_t i = 0; i < CROWD; i++) {
+		c[i] = another(&self->w, (uint16_t)(100 + i));
+		ASSERT_EQ(0, p9c_attach(self->c, 100 + i, "", 5000 + i));
+	}
+	for (uint32_t i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "dir%u", i);
+		p9c_build(c[i], P9_TMKDIR, "dsdd", 100 + i, name, 0700, 5000 + i);
+		ASSERT_EQ(0, p9c_submit(c[i]));
+	}
+	for (uint32_t i = 0; i < CROWD; i++) {
+		EXPECT_EQ(0, p9c_wait(c[i]));
+		p9c_free(c[i]);
+		snprintf(name, sizeof(name), "dir%u", i);
+		ASSERT_EQ(0, stat(p9c_path(&self->w, name), &st));
+		EXPECT_EQ(5000 + i, st.st_uid);
+	}
+}
+
+TEST_HARNESS_MAIN
