@@ -84,27 +84,6 @@ static long getdents(const struct p9_io *io)
 	return n;
 }
 
-/*
- * There is no way to name an attribute's file by a descriptor's number below an open /proc/self/fd
- * before Linux 6.13 (setxattrat), and fsetxattr(2) takes no O_PATH descriptor.
- */
-static long xattr(const struct p9_io *io)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", io->fd);
-	switch (io->op) {
-	case P9_IO_GETXATTR:
-		return getxattr(path, io->name, io->buf, io->len);
-	case P9_IO_LISTXATTR:
-		return listxattr(path, io->buf, io->len);
-	case P9_IO_SETXATTR:
-		return setxattr(path, io->name, io->buf, io->len, (int)io->flags);
-	default:
-		return removexattr(path, io->name);
-	}
-}
-
 static long lock(const struct p9_io *io)
 {
 	int err = p9_lock_call(io->lock);
@@ -158,10 +137,13 @@ static long call(struct p9_io *io)
 	case P9_IO_UTIMES:
 		return syscall(SYS_utimensat, io->fd, "", io->times, AT_EMPTY_PATH);
 	case P9_IO_GETXATTR:
+		return getxattr(io->name2, io->name, io->buf, io->len);
 	case P9_IO_LISTXATTR:
+		return listxattr(io->name2, io->buf, io->len);
 	case P9_IO_SETXATTR:
+		return setxattr(io->name2, io->name, io->buf, io->len, (int)io->flags);
 	case P9_IO_REMOVEXATTR:
-		return xattr(io);
+		return removexattr(io->name2, io->name);
 	case P9_IO_GET_CREDS:
 	case P9_IO_SET_CREDS:
 		return p9_owner_call(io);

@@ -18,6 +18,8 @@ struct fd_name {
 	char s[12];
 };
 
+#define PROC_SELF_FD "/proc/self/fd"
+
 static struct fd_name fd_name(int fd)
 {
 	struct fd_name name = {.s = ""};
@@ -418,20 +420,26 @@ int p9_lock(struct p9_req *req, struct p9_fs *fs, struct p9_lock_op *op)
 	return (int)p9_await(req, &io);
 }
 
+/*
+ * There is no way to name an attribute's file by a descriptor's number below an open /proc/self/fd
+ * before Linux 6.13 (setxattrat), and fsetxattr(2) takes no O_PATH descriptor.
+ */
 static ssize_t xattr(enum p9_op op, struct p9_req *req, const struct p9_node *node,
 		     const char *name, const void *buf, size_t len, unsigned int flags)
 {
+	char path[sizeof(PROC_SELF_FD) + sizeof(struct fd_name)];
 	struct p9_io io = {
 		.op = op,
 		.fs = node->fs,
 		.who = req->who,
-		.fd = node->fd,
 		.name = name,
+		.name2 = path,
 		.flags = flags,
 		.buf = (void *)buf,
 		.len = len,
 	};
 
+	stpcpy(stpcpy(path, PROC_SELF_FD "/"), fd_name(node->fd).s);
 	return p9_await(req, &io);
 }
 

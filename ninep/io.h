@@ -89,7 +89,7 @@ struct p9_io {
 
 	int fd;	 /* what it is done on, or the folder of name */
 	int fd2; /* the folder of name2 */
-	const char *name, *name2;
+	const char *name, *name2; /* name2 of an attribute's: the path of its file */
 	unsigned int flags; /* as the system call's; of a read or write, P9_RW_… */
 	bool btime;	    /* of P9_IO_STATX: that is needed too */
 	bool held;	    /* of P9_IO_STATX: the name's file is in memory, most probably */

@@ -5,6 +5,9 @@
 
 #include "ninep/ring.h"
 
+/* Linux 6.9; the headers of older ones do not know it. */
+#define OP_FTRUNCATE 55
+
 /*
  * No opcode is used for closing: the last close of a file happens on the way out of the system
  * call, which is to say on the ring's own thread.
@@ -15,6 +18,8 @@ static const int opcode[P9_IO_HOST_OPS] = {
 	[P9_IO_LINK] = IORING_OP_LINKAT,       [P9_IO_RENAME] = IORING_OP_RENAMEAT,
 	[P9_IO_UNLINK] = IORING_OP_UNLINKAT,   [P9_IO_READ] = IORING_OP_READV,
 	[P9_IO_WRITE] = IORING_OP_WRITEV,      [P9_IO_FSYNC] = IORING_OP_FSYNC,
+	[P9_IO_GETXATTR] = IORING_OP_GETXATTR, [P9_IO_SETXATTR] = IORING_OP_SETXATTR,
+	[P9_IO_TRUNCATE] = OP_FTRUNCATE,
 };
 
 int p9_ring_probe(struct p9_ring *ring)
@@ -55,11 +60,21 @@ static void prepare(struct io_uring_sqe *sqe, struct p9_io *io)
 	case P9_IO_UNLINK:
 		io_uring_prep_unlinkat(sqe, io->fd, io->name, (int)io->flags);
 		break;
+	case P9_IO_GETXATTR:
+		io_uring_prep_getxattr(sqe, io->name, io->buf, io->name2, (unsigned int)io->len);
+		break;
+	case P9_IO_SETXATTR:
+		io_uring_prep_setxattr(sqe, io->name, io->buf, io->name2, (int)io->flags,
+				       (unsigned int)io->len);
+		break;
 	case P9_IO_READ:
 		io_uring_prep_readv(sqe, io->fd, io->iov, io->niov, io->off);
 		break;
 	case P9_IO_WRITE:
 		io_uring_prep_writev(sqe, io->fd, io->iov, io->niov, io->off);
+		break;
+	case P9_IO_TRUNCATE:
+		io_uring_prep_rw(OP_FTRUNCATE, sqe, io->fd, NULL, 0, io->off);
 		break;
 	case P9_IO_FSYNC:
 		io_uring_prep_fsync(sqe, io->fd, io->flags ? IORING_FSYNC_DATASYNC : 0);

@@ -8,7 +8,9 @@
 #include "kselftest_harness.h"
 
 #include <signal.h>
+#include <sys/utsname.h>
 
+#include "ninep/stats.h"
 #include "tests/unit/p9client.h"
 
 /* More than the ring's threads. */
@@ -162,6 +164,38 @@ TEST_F(ring, reset_on_another_thread_cancels)
 	pthread_join(thread, NULL);
 	EXPECT_EQ(P9C_DROPPED, p9c_wait(open));
 	p9c_free(open);
+}
+
+/* ---- opcodes ---- */
+
+static uint64_t by_ring(const struct p9c_world *w, unsigned int type)
+{
+	return p9_session_stats(w->session)->stat[type / 2][P9_PATH_RING].ns.n;
+}
+
+TEST_F(ring, attributes_and_sizes_have_opcodes)
+{
+	struct p9c_attr set = {.size = 3};
+	struct utsname host;
+	int major, minor;
+
+	if (variant->executor != P9_EXEC_RING)
+		return;
+	ASSERT_EQ(0, uname(&host));
+	ASSERT_EQ(2, sscanf(host.release, "%d.%d", &major, &minor));
+	ASSERT_EQ(0, fcntl(self->lease, F_SETLEASE, F_UNLCK));
+	/* Where the file system has none, that is how it says so. */
+	EXPECT_NE(0, p9c_call(self->c, P9_TXATTRWALK, "dds", 1, 2, "user.none"));
+	EXPECT_EQ(major > 5 || minor >= 19, by_ring(&self->w, P9_TXATTRWALK));
+	ASSERT_EQ(0, p9c_walk(self->c, 1, 2, ""));
+	ASSERT_EQ(0, p9c_call(self->c, P9_TXATTRCREATE, "dsqd", 2, "user.one", (uint64_t)1, 0));
+	ASSERT_EQ(1, p9c_write(self->c, 2, 0, "x", 1));
+	p9c_clunk(self->c, 2);
+	EXPECT_EQ(major > 5 || minor >= 19, by_ring(&self->w, P9_TCLUNK));
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 2, "f"));
+	ASSERT_EQ(0, p9c_lopen(self->c, 2, O_RDWR));
+	EXPECT_EQ(0, p9c_setattr(self->c, 2, &set, P9_SET_SIZE));
+	EXPECT_EQ(major > 6 || (major == 6 && minor >= 9), by_ring(&self->w, P9_TSETATTR));
 }
 
 /* ---- identities ---- */
