@@ -79,7 +79,18 @@ static int make_open(struct p9_req *req, struct p9_fid *old, struct p9_node *nod
 	return err;
 }
 
-/* size[4] Tlopen tag[2] fid[4] flags[4]; Rlopen qid[13] iounit[4] */
+/*
+ * Linux's client asks for as much of a folder as iounit says, or as much as a message may have; and
+ * whatever comes, all the memory for that is pinned, and has a descriptor for each page. This is
+ * room for hundreds of entries.
+ */
+#define DIR_IOUNIT (32u << 10)
+
+/*
+ * size[4] Tlopen tag[2] fid[4] flags[4]; Rlopen qid[13] iounit[4]
+ *
+ * Of a file, iounit 0: as much as a message may have.
+ */
 int p9_t_lopen(struct p9_req *req)
 {
 	uint32_t num = p9_get32(&req->in);
@@ -115,7 +126,7 @@ int p9_t_lopen(struct p9_req *req)
 	}
 	err = make_open(req, fid, fid->node, fd, flags);
 	p9_put_qid(&req->out, &qid);
-	p9_put32(&req->out, 0);
+	p9_put32(&req->out, S_ISDIR(fid->node->type) ? DIR_IOUNIT : 0);
 out:
 	p9_fid_put(req, fid);
 	return err;

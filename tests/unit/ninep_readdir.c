@@ -107,6 +107,22 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+/* Linux asks for that much of a folder at once; of a file as much as fits into a message. */
+TEST_F(dir, iounit)
+{
+	struct p9c *c = self->c;
+
+	ASSERT_EQ(0, p9c_host_file(&self->w, "f", "x"));
+	ASSERT_EQ(0, p9c_walk(c, 0, 1, ""));
+	ASSERT_EQ(0, p9c_lopen(c, 1, 0));
+	p9c_get_qid(c);
+	EXPECT_EQ(32768, p9c_get(c, 4));
+	ASSERT_EQ(0, p9c_walk(c, 0, 2, "f"));
+	ASSERT_EQ(0, p9c_lopen(c, 2, 0));
+	p9c_get_qid(c);
+	EXPECT_EQ(0, p9c_get(c, 4));
+}
+
 TEST_F(dir, everything_once_in_any_size)
 {
 	static const uint32_t count[] = {280, 281, 300, 333, 1000, 4096, 100000, 1u << 31};
