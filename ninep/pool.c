@@ -53,5 +53,5 @@ void p9_pool_exit(struct p9_pool *pool)
 		next = thing->next;
 		free(thing);
 	}
-	*pool = (struct p9_pool){0};
+	*pool = (struct p9_pool){.n = 0};
 }
