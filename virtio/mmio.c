@@ -157,8 +157,7 @@ static void take_over(struct virtio_dev *vdev)
 {
 	uint32_t value;
 
-	if (!atomic_load(&vdev->backed) ||
-	    (atomic_load(&vdev->page->status) & VIRTIO_CONFIG_S_DRIVER_OK))
+	if (!virtio_reset_by_memory(vdev))
 		return;
 	reset(vdev);
 	/* The guest does not reach the page any more: this is the last that it wrote. */
@@ -171,6 +170,14 @@ static void lock_registers(struct virtio_dev *vdev)
 {
 	pthread_mutex_lock(&vdev->reg_lock);
 	take_over(vdev);
+}
+
+void virtio_mmio_look(struct virtio_dev *vdev)
+{
+	if (!virtio_reset_by_memory(vdev))
+		return;
+	lock_registers(vdev);
+	pthread_mutex_unlock(&vdev->reg_lock);
 }
 
 static void write_queue_ready(struct virtio_dev *vdev, struct virtq *q, uint32_t value)
@@ -252,9 +259,8 @@ void virtio_mmio_write(struct virtio_dev *vdev, uint64_t offset, const void *dat
 				return;
 			atomic_fetch_add_explicit(&vdev->kicks, 1, memory_order_relaxed);
 			vdev->ops->notify(vdev, value);
-		} else if (atomic_load(&vdev->backed)) {
-			lock_registers(vdev);
-			pthread_mutex_unlock(&vdev->reg_lock);
+		} else {
+			virtio_mmio_look(vdev);
 		}
 		return;
 	case VIRTIO_MMIO_INTERRUPT_ACK:

@@ -20,24 +20,29 @@
  *   - Status is what the driver wrote last, and DEVICE_NEEDS_RESET (§2.1.2) when it is set.
  *
  * The price is that a reset (a write of 0 to Status, §4.2.2.2) is not noticed when it happens. Status
- * is read before a chain is taken, before one is given back, before an interrupt is raised for it, and
- * at each access below VIRTIO_MMIO_SPLIT. If DRIVER_OK is gone, queues are left alone from there on.
- * An access below VIRTIO_MMIO_SPLIT moreover carries the reset out before anything else: it waits for
- * requests in flight as a write of 0 does without the page, takes the page away, and goes on with what
- * the driver wrote to Status meanwhile (ACKNOWLEDGE, DRIVER). No driver comes from a reset to DRIVER_OK
+ * is read before a chain is taken, before one is given back, before an interrupt is raised for it, at
+ * each access below VIRTIO_MMIO_SPLIT, and by virtio_mmio_look(), which the owner calls at each other
+ * exit of the guest. If DRIVER_OK is gone, queues are left alone from there on. An access below
+ * VIRTIO_MMIO_SPLIT, and virtio_mmio_look(), moreover carry the reset out before anything else: wait for
+ * requests in flight as a write of 0 does without the page, take the page away, and go on with what the
+ * driver wrote to Status meanwhile (ACKNOWLEDGE, DRIVER). No driver comes from a reset to DRIVER_OK
  * without such an access: it must negotiate features (§3.1.1) and enable queues (§4.2.3.2) there.
  *
- * So from the driver's write of 0 to its next access below VIRTIO_MMIO_SPLIT, though Status reads 0,
+ * So from the driver's write of 0 to the guest's next exit, though Status reads 0,
  *   - requests in flight go on, and what they read may still arrive in their own buffers;
  *   - at most one chain for each thread that was just then giving one back still gets into the used
  *     ring, and an interrupt may follow.
  * §2.4.1 promises a driver more: that a device whose Status reads 0 does not touch its queues. What is
- * needed is less, that a driver frees neither buffers nor rings before it has disabled its queues.
- * Whether it does is its author's doing, so a device says for itself that its driver keeps to that:
- * see reset_by_memory. A kernel that is started by kexec and not by a power cycle resets the device
- * when it takes it over, in either way: until then requests that the old kernel left behind go on in
- * memory that is the new one's. (Linux 6.15 and later reset all devices before a kexec; with the page,
- * that does not wait for requests in flight.)
+ * needed is that neither buffers nor rings are put to another use before that exit. Of Linux:
+ *   - A driver that lets go of its device disables its queues (QueueSel, QueueReady: exits), and frees
+ *     the rings after that. Whether it frees buffers after that, too, is the driver's doing, so a device
+ *     says for itself whether its driver does: see reset_by_memory.
+ *   - Before a kexec, newer kernels reset each device (virtio_dev_shutdown()), then clear the
+ *     interrupt controller, which is an exit if the VMM is that controller, then jump. Older ones
+ *     reset nothing, and no transport helps: what they left in flight ends when the next kernel resets
+ *     the device to take it over. So it is with the kernel that a panic starts, in memory of its own.
+ * A driver that polls Status until it reads 0, and then frees, without any exit, is not served rightly by
+ * a device that has reset_by_memory.
  *
  * The guest may write into the page what it likes, at any time and from all its CPUs. Nothing is
  * read from there but one word, Status, and nothing follows from it but that queues are let be and that
@@ -90,8 +95,8 @@ struct virtio_dev {
 	uint32_t config_len;
 	unsigned int nqueues;
 	/*
-	 * The driver frees no buffer and no ring between its write of 0 to Status and its disabling of
-	 * the queues. The transport may then make the second half of the registers memory.
+	 * Linux's driver frees no buffer and no ring between its write of 0 to Status and its disabling
+	 * of the queues. The transport may then make the second half of the registers memory.
 	 */
 	bool reset_by_memory;
 
@@ -137,6 +142,12 @@ void virtio_mmio_read(struct virtio_dev *vdev, uint64_t offset, void *data, unsi
 void virtio_mmio_write(struct virtio_dev *vdev, uint64_t offset, const void *data,
 		       unsigned int len);
 
+/*
+ * Carries out a reset that the guest wrote into the page, if there is one: may wait as the reset does.
+ * To be called, where there is a page, at each exit of the guest that is no access to the registers.
+ */
+void virtio_mmio_look(struct virtio_dev *vdev);
+
 /* Tells the driver that queues have used buffers. Any thread. */
 void virtio_interrupt(struct virtio_dev *vdev);
 /* The guest broke the rules: DEVICE_NEEDS_RESET (§2.1.2). Under queue_lock. */
@@ -144,14 +155,20 @@ void virtio_broken(struct virtio_dev *vdev);
 /* For the end of the VM: like a reset by the driver. */
 void virtio_quiesce(struct virtio_dev *vdev);
 
+/* The driver wrote into the page that DRIVER_OK is over. */
+static inline bool virtio_reset_by_memory(struct virtio_dev *vdev)
+{
+	return atomic_load_explicit(&vdev->backed, memory_order_relaxed) &&
+	       !(atomic_load_explicit(&vdev->page->status, memory_order_acquire) &
+		 VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
 /* Whether the queues may be touched: the driver has said DRIVER_OK, and has not taken it back. */
 static inline bool virtio_live(struct virtio_dev *vdev)
 {
 	if (!atomic_load_explicit(&vdev->live, memory_order_acquire))
 		return false;
-	return !atomic_load_explicit(&vdev->backed, memory_order_relaxed) ||
-	       atomic_load_explicit(&vdev->page->status, memory_order_acquire) &
-		       VIRTIO_CONFIG_S_DRIVER_OK;
+	return !virtio_reset_by_memory(vdev);
 }
 
 #endif

@@ -8,10 +8,18 @@
 
 #include "vmm/vm.h"
 
+/* What the guest wrote into memory that devices watch counts before what it does next. */
+static void look(struct vm *vm)
+{
+	if (vm->look)
+		vm->look(vm->look_arg);
+}
+
 static void serve_pio(struct vm *vm, struct kvm_run *run)
 {
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
+	look(vm);
 	/* A string instruction (rep outsb) brings many items for one port. */
 	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
 		if (run->io.direction == KVM_EXIT_IO_OUT)
@@ -23,6 +31,8 @@ static void serve_pio(struct vm *vm, struct kvm_run *run)
 
 static void serve_mmio(struct vm *vm, struct kvm_run *run)
 {
+	if (run->mmio.phys_addr < VM_MMIO_BASE || run->mmio.phys_addr >= VM_MMIO_END)
+		look(vm);
 	if (run->mmio.is_write)
 		bus_write(&vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
 	else

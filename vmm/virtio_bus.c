@@ -10,6 +10,15 @@
 
 #define PAGES_SIZE ((size_t)VIRTIO_BUS_MAX * VIRTIO_PAGE_SIZE)
 
+static void look(void *arg)
+{
+	struct virtio_bus *bus = arg;
+
+	for (unsigned int i = 0; i < VIRTIO_BUS_MAX; i++)
+		if (bus->place[i].vdev)
+			virtio_mmio_look(bus->place[i].vdev);
+}
+
 int virtio_bus_init(struct virtio_bus *bus, struct vm *vm, struct why *why)
 {
 	void *pages = mmap(NULL, PAGES_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -18,6 +27,8 @@ int virtio_bus_init(struct virtio_bus *bus, struct vm *vm, struct why *why)
 		return why_fail(why, -ENOMEM, "no memory left for the registers of devices");
 	bus->vm = vm;
 	bus->pages = pages;
+	vm->look = look;
+	vm->look_arg = bus;
 	return 0;
 }
 
@@ -77,7 +88,7 @@ uint64_t virtio_bus_add(struct virtio_bus *bus, unsigned int i, struct virtio_de
 	uint64_t base = VIRTIO_BUS_FIRST + i * VIRTIO_BUS_STRIDE;
 
 	assert(i < VIRTIO_BUS_MAX);
-	bus->place[i] = (struct virtio_place){ .bus = bus, .gsi = gsi };
+	bus->place[i] = (struct virtio_place){ .bus = bus, .vdev = vdev, .gsi = gsi };
 	vdev->irq = raise_line;
 	vdev->irq_arg = &bus->place[i];
 	vdev->back = back;

@@ -22,11 +22,12 @@ struct virtio_bus {
 	uint8_t *pages; /* one for each place */
 	struct virtio_place {
 		struct virtio_bus *bus;
+		struct virtio_dev *vdev; /* NULL: nothing is here */
 		uint32_t gsi;
 	} place[VIRTIO_BUS_MAX];
 };
 
-/* -ENOMEM and a sentence. virtio_bus_free() is right after either, and on zeroes. */
+/* Once for a VM. -ENOMEM and a sentence. virtio_bus_free() is right after either, and on zeroes. */
 int virtio_bus_init(struct virtio_bus *bus, struct vm *vm, struct why *why);
 /* After vm_free(), and after the devices are destroyed. */
 void virtio_bus_free(struct virtio_bus *bus);

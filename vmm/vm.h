@@ -18,6 +18,7 @@
 #define VM_HOLE_START  0xc0000000ull
 #define VM_HOLE_END    0x100000000ull
 #define VM_MMIO_BASE   0xd0000000ull
+#define VM_MMIO_END    0xd1000000ull /* what is between these two is virtio devices */
 #define VM_LAPIC_BASE  0xfee00000ull
 #define VM_IOAPIC_BASE 0xfec01000ull /* not KVM's own, which is a page below */
 /* Three pages and one that Intel's KVM keeps for itself, in the hole. */
@@ -77,6 +78,9 @@ struct vm {
 	/* Called once, on any thread, when the machine has ended by itself. */
 	void (*on_end)(void *arg);
 	void *on_end_arg;
+	/* Called at each exit that is no access to a virtio device (virtio/mmio.h), or NULL. */
+	void (*look)(void *arg);
+	void *look_arg;
 };
 
 /*

@@ -11,6 +11,7 @@
  *                                     starts background jobs with SIGINT ignored)
  *   poke as UID COMMAND…              runs COMMAND as that user and group, with no other groups
  *   poke no-uring COMMAND…            runs COMMAND without io_uring, as containers do
+ *   poke kexec KERNEL INITRD CMDLINE  boots that kernel at once, without any shutdown
  *
  * Exit status: 0; 1 with the error's name on stderr.
  */
@@ -26,6 +27,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -125,6 +127,18 @@ static int no_uring(char **command)
 	return fail("exec");
 }
 
+static int boot(const char *kernel, const char *initrd, const char *cmdline)
+{
+	int kernel_fd = open(kernel, O_RDONLY), initrd_fd = open(initrd, O_RDONLY);
+
+	if (kernel_fd < 0 || initrd_fd < 0)
+		return fail("open");
+	if (syscall(SYS_kexec_file_load, kernel_fd, initrd_fd, strlen(cmdline) + 1, cmdline, 0ul))
+		return fail("kexec_file_load");
+	reboot(RB_KEXEC);
+	return fail("reboot");
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -143,6 +157,8 @@ int main(int argc, char **argv)
 		return with_signals(argv + 2);
 	if (!strcmp(verb, "no-uring"))
 		return no_uring(argv + 2);
+	if (!strcmp(verb, "kexec") && argc == 5)
+		return boot(argv[2], argv[3], argv[4]);
 	if (!strcmp(verb, "as") && argc > 3)
 		return as(argv[2], argv + 3);
 	fprintf(stderr, "poke: see the head of tests/guest/poke.c\n");

@@ -226,6 +226,26 @@ TEST_F(page, any_first_access_resets)
 	}
 }
 
+/* As does any other exit of the guest. */
+TEST_F(page, a_look_resets)
+{
+	struct driver *d = &self->drv;
+
+	virtio_mmio_look(d->vdev);
+	EXPECT_EQ(self->slow.resets, 0);
+	ASSERT_TRUE(start(self));
+	self->slow.resets = 0;
+	virtio_mmio_look(d->vdev);
+	EXPECT_EQ(self->slow.resets, 0);
+	EXPECT_TRUE(virtio_live(d->vdev));
+	driver_write(d, VIRTIO_MMIO_STATUS, 0);
+	virtio_mmio_look(d->vdev);
+	EXPECT_EQ(self->slow.resets, 1);
+	EXPECT_FALSE(d->shown);
+	virtio_mmio_look(d->vdev);
+	EXPECT_EQ(self->slow.resets, 1);
+}
+
 /* The next driver says who it is before its first access that exits. */
 TEST_F(page, what_the_next_driver_wrote_counts)
 {
