@@ -320,8 +320,7 @@ static uint32_t read_register(struct virtio_dev *vdev, uint64_t offset)
 	case VIRTIO_MMIO_QUEUE_READY:
 		return q ? q->ready : 0;
 	case VIRTIO_MMIO_STATUS:
-		/* An access that was under way when the page came. */
-		return atomic_load(atomic_load(&vdev->backed) ? &vdev->page->status : &vdev->status);
+		return atomic_load(&vdev->status);
 	case VIRTIO_MMIO_CONFIG_GENERATION:
 		return 0; /* our configuration spaces never change */
 	}
