@@ -25,12 +25,15 @@ struct gmem {
 /* Host address of [gpa, gpa + len), or NULL unless one region holds all of it. */
 static inline void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len)
 {
-	for (unsigned int i = 0; i < mem->nregions; i++) {
+	/* Nothing is in a region that there is not: its size is 0. */
+#pragma GCC unroll 2
+	for (unsigned int i = 0; i < GMEM_MAX_REGIONS; i++) {
 		const struct gmem_region *r = &mem->region[i];
+		/* Wraps for addresses below the region, and is then too large. */
+		uint64_t at = gpa - r->gpa;
 
-		/* gpa - r->gpa wraps for addresses below the region, and is then too large. */
-		if (gpa - r->gpa < r->size && len <= r->size - (gpa - r->gpa))
-			return r->host + (gpa - r->gpa);
+		if (at < r->size && len <= r->size - at)
+			return r->host + at;
 	}
 	return NULL;
 }

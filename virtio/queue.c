@@ -49,68 +49,59 @@ void virtq_stop(struct virtq *q)
 	q->mem = mem;
 }
 
-/* A private copy: the guest may change the descriptor while it is checked. */
-static inline struct vring_desc copy_desc(const struct vring_desc *from)
+struct desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+/* A private copy, by two loads: the guest may change the descriptor while it is checked. */
+static inline struct desc copy_desc(const struct vring_desc *from)
 {
-	return (struct vring_desc){
-		.addr = READ_ONCE(from->addr),
-		.len = READ_ONCE(from->len),
-		.flags = READ_ONCE(from->flags),
-		.next = READ_ONCE(from->next),
+	const uint64_t *word = (const void *)from;
+	uint64_t rest = READ_ONCE(word[1]);
+
+	return (struct desc){
+		.addr = READ_ONCE(word[0]),
+		.len = (uint32_t)rest,
+		.flags = (uint16_t)(rest >> 32),
+		.next = (uint16_t)(rest >> 48),
 	};
 }
 
 /* §2.7.5.3.1: not chained on, at least one descriptor. */
-static const struct vring_desc *indirect_table(const struct virtq *q, const struct vring_desc *d,
+static const struct vring_desc *indirect_table(const struct virtq *q, const struct desc *d,
 					       unsigned int *n)
 {
-	*n = d->len / sizeof(*d);
-	if ((d->flags & VRING_DESC_F_NEXT) || d->len % sizeof(*d) || *n == 0 ||
+	*n = d->len / sizeof(struct vring_desc);
+	if ((d->flags & VRING_DESC_F_NEXT) || d->len % sizeof(struct vring_desc) || *n == 0 ||
 	    *n > VIRTQ_MAX_SIZE || (d->addr & 15))
 		return NULL;
 	return gmem_slice(q->mem, d->addr, d->len);
 }
 
-/* The pieces of one direction, while they are being put together. */
-struct pieces {
-	struct iovec *iov; /* where the next one goes */
-	uint8_t *end;	   /* of the last one; NULL: there is none */
-	size_t len;
-};
-
 /*
- * What lies behind the last piece becomes part of it: a driver has to give a descriptor to each
- * page, but often enough they are one stretch of memory.
+ * Follows a chain from chain->head on. What lies behind the last piece becomes part of it: a driver
+ * has to give a descriptor to each page, but often enough they are one stretch of memory.
  */
-static inline void add_piece(struct pieces *to, uint8_t *host, uint32_t len)
-{
-	if (to->end == host)
-		to->iov[-1].iov_len += len;
-	else
-		*to->iov++ = (struct iovec){.iov_base = host, .iov_len = len};
-	to->end = host + len;
-	to->len += len;
-}
-
-/* Follows a chain from chain->head on. */
 static int follow(const struct virtq *q, struct virtq_chain *chain)
 {
-	const struct iovec *const limit = chain->iov + VIRTQ_MAX_SIZE;
 	const struct vring_desc *table = q->desc;
-	struct pieces pieces = {.iov = chain->iov};
-	unsigned int n = q->size, seen = 0;
-	uint16_t next = chain->head;
+	struct iovec *iov = chain->iov, *const limit = iov + VIRTQ_MAX_SIZE;
+	unsigned int n = q->size, left = n, next = chain->head;
 	bool indirect = false, writable = false;
-	struct vring_desc d;
-	uint8_t *host;
+	uint8_t *host, *end = NULL; /* of the last piece of this direction */
+	size_t len = 0;
+	struct desc d;
 
 	chain->nout = 0;
 	chain->out_len = 0;
 	do {
 		/* The count bounds loops. */
-		if (next >= n || seen++ >= n || pieces.iov == limit)
+		if (next >= n || left-- == 0 || iov == limit)
 			return -EINVAL;
 		d = copy_desc(&table[next]);
+		next = d.next;
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			/* §2.7.5.3.1: not nested. */
 			table = indirect ? NULL : indirect_table(q, &d, &n);
@@ -118,30 +109,35 @@ static int follow(const struct virtq *q, struct virtq_chain *chain)
 				return -EINVAL;
 			indirect = true;
 			next = 0;
-			seen = 0;
+			left = n;
 			continue;
 		}
-		host = gmem_slice(q->mem, d.addr, d.len);
-		if (!host || (writable && !(d.flags & VRING_DESC_F_WRITE)))
-			return -EINVAL;
-		if (!writable && (d.flags & VRING_DESC_F_WRITE)) {
+		if (!!(d.flags & VRING_DESC_F_WRITE) != writable) {
+			if (writable)
+				return -EINVAL;
 			writable = true;
-			chain->nout = (unsigned int)(pieces.iov - chain->iov);
-			chain->out_len = pieces.len;
-			pieces.end = NULL;
-			pieces.len = 0;
+			chain->nout = (unsigned int)(iov - chain->iov);
+			chain->out_len = len;
+			end = NULL;
+			len = 0;
 		}
-		add_piece(&pieces, host, d.len);
-		next = d.next;
+		host = gmem_slice(q->mem, d.addr, d.len);
+		if (!host)
+			return -EINVAL;
+		if (host == end)
+			iov[-1].iov_len += d.len;
+		else
+			*iov++ = (struct iovec){.iov_base = host, .iov_len = d.len};
+		end = host + d.len;
+		len += d.len;
 	} while (d.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT));
-	chain->nin = (unsigned int)(pieces.iov - chain->iov) - chain->nout;
-	chain->in_len = pieces.len;
 	if (!writable) {
-		chain->nout = chain->nin;
-		chain->out_len = chain->in_len;
-		chain->nin = 0;
-		chain->in_len = 0;
+		chain->nout = (unsigned int)(iov - chain->iov);
+		chain->out_len = len;
+		len = 0;
 	}
+	chain->nin = (unsigned int)(iov - chain->iov) - chain->nout;
+	chain->in_len = len;
 	return 0;
 }
 
