@@ -9,6 +9,11 @@
 #define VERSION 2u
 #define VENDOR	0x4e50494eu /* "NIPN" */
 
+/*
+ * Measured with the 9P device (tests/bench/breakdown): without INDIRECT_DESC Linux allocates no table,
+ * and a stat takes 1.5 % fewer instructions, but a read of 500k takes 0.6 % more, and a queue of
+ * VIRTQ_MAX_SIZE holds two of these. Without EVENT_IDX nothing changes one by one.
+ */
 #define TRANSPORT_FEATURES                                                                         \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC |                        \
 	 1ull << VIRTIO_RING_F_EVENT_IDX)

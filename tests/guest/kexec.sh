@@ -37,7 +37,6 @@ cp "$TESTS/vmlinuz" "$TESTS/poke" "$TMPFS"
 : >"$EXT4/written"
 : >"$T/console"
 fsfreeze --freeze /scratch
-# shellcheck disable=SC2016  # the guest's variables
 timeout -s KILL 200 ninepin run -c 2 --root busybox --io ring --console-log "$T/console" \
 	--share "$TMPFS:/a,tag=A" --share "$EXT4:/b,tag=B" -- sh -c '
 		dd if=/dev/zero of=/b/written bs=100000 count=1 conv=notrunc 2>/dev/null &

@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A device is reset and taken again: by another driver, by another kernel, by a guest without rules.
+# A device is reset and taken again: its driver comes and goes, and a guest that keeps no rule resets it.
 . "${0%/*}/lib"
 
 echo "as it was" >"$TMPFS/f"
 cp "$TESTS/wild" "$TMPFS"
 cp "/lib/modules/$(uname -r)/kernel/net/9p/9pnet_virtio.ko" "$TMPFS"
-# shellcheck disable=SC2016  # the guest's variables
 bb -c 2 --share "$TMPFS:/share" -- sh -c '
 	drv=/sys/bus/virtio/drivers/9pnet_virtio
 	mmio=/sys/bus/platform/drivers/virtio-mmio
