@@ -443,8 +443,11 @@ TEST_F(serve, anothers_socket_is_not_removed)
 
 /* ---- the end ---- */
 
-/* A request waits on the host while this process has the lease. */
-static int blocked_open(struct p9c *c)
+/*
+ * A request waits on the host while this process has the lease: setting the size opens the file. By
+ * then the group is set, so it is not cancelled.
+ */
+static int blocked_setattr(struct p9c *c)
 {
 	int lease;
 
@@ -453,7 +456,8 @@ static int blocked_open(struct p9c *c)
 	lease = open("share/f", O_RDONLY | O_CLOEXEC);
 	if (fcntl(lease, F_SETLEASE, F_RDLCK) || p9c_walk(c, 0, 1, "f"))
 		abort();
-	p9c_build(c, P9_TLOPEN, "dd", 1, O_WRONLY);
+	p9c_build(c, P9_TSETATTR, "dddddqqqqq", 1, P9_SET_GID | P9_SET_SIZE, 0, 0, getgid(), 0ull,
+		  0ull, 0ull, 0ull, 0ull);
 	if (p9c_submit(c))
 		abort();
 	/* It has begun when the kernel asks for the lease. */
@@ -471,7 +475,7 @@ TEST_F(serve, ends_after_requests_in_flight)
 	ASSERT_TRUE(await(&self->c, "serving"));
 	c = client("s");
 	ASSERT_NE(NULL, c);
-	lease = blocked_open(c);
+	lease = blocked_setattr(c);
 	kill(self->c.pid, SIGTERM);
 	ASSERT_TRUE(await(&self->c, "ended by signal 15"));
 	EXPECT_EQ(0, waitpid(self->c.pid, NULL, WNOHANG));
@@ -490,7 +494,7 @@ TEST_F(serve, ends_though_the_host_hangs)
 	ASSERT_TRUE(await(&self->c, "serving"));
 	c = client("s");
 	ASSERT_NE(NULL, c);
-	lease = blocked_open(c);
+	lease = blocked_setattr(c);
 	EXPECT_EQ(128 + SIGTERM, stop(&self->c, SIGTERM));
 	EXPECT_NE(0, access("s", F_OK));
 	close(lease);
