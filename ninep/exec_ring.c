@@ -245,13 +245,13 @@ static void complete(struct p9_ring *ring, struct p9_io *io)
 		io->res = -EINTR;
 	if (io->cancelled && (io->res == -ECANCELED || io->res == -EINTR))
 		p9_req_drop(io);
-	p9_req_run(io->req, P9_ON_RING);
 }
 
-static bool complete_all(struct p9_ring *ring)
+/* Empties the completion queue. Returns the operations that are complete, in that order. */
+static struct p9_io *take_completed(struct p9_ring *ring, bool *any)
 {
+	struct p9_io *first = NULL, **end = &first;
 	struct io_uring_cqe *cqe;
-	bool any = false;
 
 	while (!io_uring_peek_cqe(&ring->uring, &cqe)) {
 		uint64_t data = io_uring_cqe_get_data64(cqe);
@@ -260,7 +260,7 @@ static bool complete_all(struct p9_ring *ring)
 		bool more = cqe->flags & IORING_CQE_F_MORE;
 
 		io_uring_cqe_seen(&ring->uring, cqe);
-		any = true;
+		*any = true;
 		switch (data) {
 		case EVENT:
 			ring->listening = more;
@@ -274,9 +274,37 @@ static bool complete_all(struct p9_ring *ring)
 		default:
 			ring->in_flight--;
 			*(data & P9_RING_SECOND ? &io->after : &io->res) = res;
-			if (!--io->to_come)
-				complete(ring, io);
+			if (--io->to_come)
+				break;
+			complete(ring, io);
+			*end = io;
+			end = &io->next;
 		}
+	}
+	*end = NULL;
+	return first;
+}
+
+/* Requests in a row of one session are a round of it. */
+static bool complete_all(struct p9_ring *ring)
+{
+	bool any = false;
+	struct p9_io *io = take_completed(ring, &any), *next;
+
+	while (io) {
+		struct p9_session *session = io->req->session;
+		bool round = io->next && io->next->req->session == session;
+
+		if (round)
+			p9_round_begin(session);
+		do {
+			/* With its end the operation is gone, and perhaps the session. */
+			next = io->next;
+			p9_req_run(io->req, P9_ON_RING);
+			io = next;
+		} while (round && io && io->req->session == session);
+		if (round)
+			p9_round_end(session);
 	}
 	return any;
 }

@@ -162,6 +162,15 @@ void p9_session_free(struct p9_session *session);
 typedef void (*p9_done)(void *opaque, size_t len);
 
 /*
+ * Between round(arg, true) and round(arg, false), both on the ring's thread, several requests of the
+ * session may end there: what is to be told to its client at each may then be told once, at the end.
+ * Other threads may end requests meanwhile. Before the first request; a reset waits for the end of
+ * a round.
+ */
+void p9_session_on_round(struct p9_session *session, void (*round)(void *arg, bool begins),
+			 void *arg);
+
+/*
  * Takes one request. The iovec arrays are copied; the memory they name must stay until done(). The
  * bytes of the T-message are read once (a Twrite's payload by the host's write itself).
  * Returns 0, or -EAGAIN if P9_MAX_REQS of this session are in flight (done() is not called then;

@@ -201,11 +201,33 @@ static bool hand_over(struct p9_req *req)
 	return true;
 }
 
+/*
+ * One less is at work; the session's lock is held. Returns the requests that go on now: `waiters`, and
+ * a Tversion that waited for the last one.
+ */
+static struct p9_req *leave(struct p9_session *session, struct p9_req *waiters)
+{
+	struct p9_server *server = session->share->server;
+
+	session->active--;
+	if (session->active == 1 && session->version_waits) {
+		session->version_waits = false;
+		session->version->next = waiters;
+		waiters = session->version;
+	}
+	if (!session->active && session->resetting) {
+		/* Not after the lock: the session may be freed then. */
+		pthread_cond_broadcast(&session->idle);
+		if (server->executor != P9_EXEC_SYNC)
+			p9_ring_call(&server->ring);
+	}
+	return waiters;
+}
+
 /* Ends a request. Returns the requests that waited for this. */
 static struct p9_req *end(struct p9_req *req, size_t len)
 {
 	struct p9_session *session = req->session;
-	struct p9_server *server = session->share->server;
 	struct p9_req *waiters;
 
 	atomic_fetch_sub(&session->unanswered, 1);
@@ -224,18 +246,7 @@ static struct p9_req *end(struct p9_req *req, size_t len)
 	req->flushers = NULL;
 	req->next = session->free;
 	session->free = req;
-	session->active--;
-	if (session->active == 1 && session->version_waits) {
-		session->version_waits = false;
-		session->version->next = waiters;
-		waiters = session->version;
-	}
-	if (!session->active && session->resetting) {
-		/* Not after the lock: the session may be freed then. */
-		pthread_cond_broadcast(&session->idle);
-		if (server->executor != P9_EXEC_SYNC)
-			p9_ring_call(&server->ring);
-	}
+	waiters = leave(session, waiters);
 	pthread_mutex_unlock(&session->lock);
 	return waiters;
 }
@@ -264,6 +275,27 @@ void p9_req_run(struct p9_req *req, enum p9_place place)
 		*last = more;
 		more = waiters;
 	}
+}
+
+void p9_round_begin(struct p9_session *session)
+{
+	pthread_mutex_lock(&session->lock);
+	session->active++;
+	pthread_mutex_unlock(&session->lock);
+	if (session->round)
+		session->round(session->round_arg, true);
+}
+
+void p9_round_end(struct p9_session *session)
+{
+	struct p9_req *waiters;
+
+	if (session->round)
+		session->round(session->round_arg, false);
+	pthread_mutex_lock(&session->lock);
+	waiters = leave(session, NULL);
+	pthread_mutex_unlock(&session->lock);
+	p9_req_run(waiters, P9_ON_RING);
 }
 
 static void req_main(void *arg)
@@ -430,6 +462,13 @@ int p9_session_new(struct p9_session **out, struct p9_share *share)
 	pthread_cond_init(&session->idle, NULL);
 	*out = session;
 	return 0;
+}
+
+void p9_session_on_round(struct p9_session *session, void (*round)(void *arg, bool begins),
+			 void *arg)
+{
+	session->round = round;
+	session->round_arg = arg;
 }
 
 /* On the ring's thread: does that thread's work until nothing is in flight. */

@@ -87,9 +87,12 @@ struct p9_session {
 	atomic_uint xattrs;	/* attributes under way */
 	atomic_uint msize;	/* 0: there was no Tversion yet */
 
+	void (*round)(void *arg, bool begins); /* may be NULL */
+	void *round_arg;
+
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	unsigned int active; /* requests whose done() has not returned */
+	unsigned int active; /* requests whose done() has not returned; and a round */
 	atomic_uint unanswered;
 	unsigned int resetting;
 	struct p9_req *version; /* a Tversion is waiting for the others to end, or at work */
@@ -115,6 +118,12 @@ static inline struct p9_share *p9_req_share(const struct p9_req *req)
 long p9_await(struct p9_req *req, struct p9_io *io);
 /* Carries a request on, on this thread, which may wait if `place` says so. */
 void p9_req_run(struct p9_req *req, enum p9_place place);
+/*
+ * Around several requests of the session that the ring's thread carries on one after the other. The
+ * session stays meanwhile.
+ */
+void p9_round_begin(struct p9_session *session);
+void p9_round_end(struct p9_session *session);
 /* Drops a request that was flushed before it began: true, and io->res is ECANCELED. */
 bool p9_req_drop(struct p9_io *io);
 /* Whether that would be so. */

@@ -10,8 +10,8 @@ _Static_assert(VIRTQ_MAX_SIZE <= P9_MAX_REQS, "a full queue must fit into a sess
 _Static_assert(VIRTQ_MAX_SIZE <= P9_MAX_IOV, "a full chain must fit into a request");
 
 /*
- * The device whose kick this thread is serving. What it finishes meanwhile shares one interrupt,
- * raised when the kick has been served.
+ * The device whose kick, or round of the ring, this thread is serving. What it finishes meanwhile
+ * shares one interrupt, raised when that has been served.
  */
 static _Thread_local struct virtio_p9 *serving;
 
@@ -49,12 +49,24 @@ static void p9_chain_done(void *opaque, size_t len)
 		virtio_interrupt(vdev);
 }
 
+/* queue_lock is held, and given back. */
+static void served(struct virtio_p9 *p9)
+{
+	struct virtio_dev *vdev = &p9->vdev;
+	struct virtq *q = &vdev->queue[0];
+	bool interrupt = virtio_live(vdev) && q->ready && virtq_must_notify(q);
+
+	pthread_mutex_unlock(&vdev->queue_lock);
+	serving = NULL;
+	if (interrupt)
+		virtio_interrupt(vdev);
+}
+
 static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 {
 	struct virtio_p9 *p9 = (struct virtio_p9 *)vdev;
 	struct virtq *q = &vdev->queue[index];
 	struct virtq_chain chain;
-	bool interrupt = false;
 
 	serving = p9;
 	pthread_mutex_lock(&vdev->queue_lock);
@@ -79,12 +91,19 @@ static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 			virtio_broken(vdev);
 		}
 	}
-	if (virtio_live(vdev) && q->ready)
-		interrupt = virtq_must_notify(q);
-	pthread_mutex_unlock(&vdev->queue_lock);
-	serving = NULL;
-	if (interrupt)
-		virtio_interrupt(vdev);
+	served(p9);
+}
+
+static void p9_round(void *arg, bool begins)
+{
+	struct virtio_p9 *p9 = arg;
+
+	if (begins) {
+		serving = p9;
+		return;
+	}
+	pthread_mutex_lock(&p9->vdev.queue_lock);
+	served(p9);
 }
 
 static void p9_reset(struct virtio_dev *vdev)
@@ -132,6 +151,7 @@ int virtio_p9_init(struct virtio_p9 *p9, const struct gmem *mem, struct p9_sessi
 	for (unsigned int i = 0; i < VIRTQ_MAX_SIZE; i++)
 		p9->slot[i] = (struct virtio_p9_slot){ .p9 = p9, .head = (uint16_t)i };
 	pthread_cond_init(&p9->idle, NULL);
+	p9_session_on_round(session, p9_round, p9);
 	virtio_init(&p9->vdev, mem);
 	return 0;
 }

@@ -28,6 +28,8 @@ struct loop {
 	int plain_fd; /* always readable; in the set while a plain file is waited for */
 	loop_sleep_fn sleep; /* NULL: epoll_wait() */
 	void *sleep_arg;
+	void (*round)(void *arg); /* may be NULL */
+	void *round_arg;
 	unsigned int generation;
 	struct watch watch[LOOP_MAX_WATCHES];
 };
@@ -73,6 +75,12 @@ void loop_sleep_in(struct loop *loop, loop_sleep_fn fn, void *arg)
 {
 	loop->sleep = fn;
 	loop->sleep_arg = arg;
+}
+
+void loop_on_round(struct loop *loop, void (*fn)(void *arg), void *arg)
+{
+	loop->round = fn;
+	loop->round_arg = arg;
 }
 
 static void count_plain(struct loop *loop)
@@ -189,6 +197,8 @@ int loop_turn(struct loop *loop)
 		else if (watch->generation == event[i].data.u64 >> 32)
 			serve(watch, (short)event[i].events);
 	}
+	if (loop->round && !stopped)
+		loop->round(loop->round_arg);
 	return stopped;
 }
 

@@ -27,6 +27,9 @@ void loop_free(struct loop *loop);
 typedef int (*loop_sleep_fn)(void *arg, int fd);
 void loop_sleep_in(struct loop *loop, loop_sleep_fn fn, void *arg);
 
+/* fn(arg) is called at the end of each round, for what callbacks and sleeping have left to be done. */
+void loop_on_round(struct loop *loop, void (*fn)(void *arg), void *arg);
+
 /*
  * Watches fd for events (POLLIN, POLLOUT; 0 for errors only). Returns an id ≥ 0, or -ENOSPC, -EEXIST
  * (fd has a watch that is awake), or another negative errno of epoll_ctl(2). The descriptor stays

@@ -2,6 +2,7 @@
 /* `ninepin serve`: the 9P server alone, over a Unix socket. One thread and the server's workers. */
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -48,7 +49,9 @@ struct serve {
 	struct p9_server *server;
 	struct explain *explain;
 	struct p9_share *share;
-	int wake_fd; /* eventfd: one of the connections is ready */
+	pthread_t thread; /* the loop's */
+	bool woken;	  /* by that thread: one of the connections is ready */
+	int wake_fd;	  /* eventfd: by another one */
 	int signal_fd;
 	int listen_fd;
 	int listen_watch;
@@ -169,7 +172,10 @@ static void wake(void *arg)
 	uint64_t one = 1;
 
 	atomic_store(&c->ready, true);
-	(void)!write(c->serve->wake_fd, &one, sizeof(one));
+	if (pthread_equal(c->serve->thread, pthread_self()))
+		c->serve->woken = true;
+	else
+		(void)!write(c->serve->wake_fd, &one, sizeof(one));
 }
 
 static void serve_connection(void *arg, short revents)
@@ -197,11 +203,21 @@ static void woken(void *arg, short revents)
 
 	(void)revents;
 	(void)!read(s->wake_fd, &count, sizeof(count));
-	for (int i = 0; i < MAX_CONNECTIONS; i++) {
-		struct connection *c = &s->connection[i];
+	s->woken = true;
+}
 
-		if (c->stream && atomic_exchange(&c->ready, false))
-			serve_connection(c, 0);
+static void end_round(void *arg)
+{
+	struct serve *s = arg;
+
+	while (s->woken) {
+		s->woken = false;
+		for (int i = 0; i < MAX_CONNECTIONS; i++) {
+			struct connection *c = &s->connection[i];
+
+			if (c->stream && atomic_exchange(&c->ready, false))
+				serve_connection(c, 0);
+		}
 	}
 }
 
@@ -364,6 +380,8 @@ static int start(struct serve *s, struct why *why)
 	s->loop = loop_new();
 	if (!s->loop)
 		return why_fail(why, -ENOMEM, "no memory left to start");
+	s->thread = pthread_self();
+	loop_on_round(s->loop, end_round, s);
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = watch(s, s->wake_fd, woken, why);
 	if (err)

@@ -258,4 +258,89 @@ TEST_F(ring, acts_as_many_people_at_once)
 	}
 }
 
+/* ---- rounds ---- */
+
+struct rounds {
+	struct p9c *c[3];
+	int begun, ended;
+	int within; /* replies in rounds */
+};
+
+static void on_round(void *arg, bool begins)
+{
+	struct rounds *rounds = arg;
+
+	*(begins ? &rounds->begun : &rounds->ended) += 1;
+	if (!begins)
+		for (int i = 0; i < 3; i++)
+			rounds->within += p9c_is_done(rounds->c[i]);
+}
+
+/* What is in the page cache is read as it is submitted: they complete together. */
+static void submit_reads(struct rounds *rounds, int n)
+{
+	for (int i = 0; i < n; i++) {
+		p9c_build(rounds->c[i], P9_TREAD, "dqd", 2, (uint64_t)0, 1);
+		if (p9c_submit(rounds->c[i]))
+			abort();
+	}
+}
+
+static void open_rounds(struct p9c_world *w, struct rounds *rounds)
+{
+	for (int i = 0; i < 3; i++)
+		rounds->c[i] = another(w, (uint16_t)(20 + i));
+	p9_session_on_round(w->session, on_round, rounds);
+	if (p9c_walk(w->c, 0, 2, "f") || p9c_lopen(w->c, 2, O_RDONLY))
+		abort();
+}
+
+static void close_rounds(struct rounds *rounds)
+{
+	for (int i = 0; i < 3; i++)
+		p9c_free(rounds->c[i]);
+}
+
+TEST_F(ring, what_completes_together_is_a_round)
+{
+	struct rounds rounds = {0};
+
+	if (variant->executor != P9_EXEC_RING)
+		return;
+	open_rounds(&self->w, &rounds);
+	submit_reads(&rounds, 3);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(0, p9c_wait(rounds.c[i]));
+	EXPECT_EQ(1, rounds.begun);
+	EXPECT_EQ(1, rounds.ended);
+	EXPECT_EQ(3, rounds.within);
+	/* One alone is none. */
+	EXPECT_EQ(1, p9c_read(self->c, 2, 0, 1));
+	EXPECT_EQ(1, rounds.begun);
+	close_rounds(&rounds);
+}
+
+/* A round's end is the last thing that Tversion, or a reset, waits for. */
+TEST_F(ring, version_and_reset_wait_for_the_end_of_a_round)
+{
+	struct rounds rounds = {0};
+
+	if (variant->executor != P9_EXEC_RING)
+		return;
+	open_rounds(&self->w, &rounds);
+	submit_reads(&rounds, 2);
+	p9c_build(rounds.c[2], P9_TVERSION, "ds", 8192, "9P2000.L");
+	ASSERT_EQ(0, p9c_submit(rounds.c[2]));
+	EXPECT_EQ(0, p9c_wait(rounds.c[2]));
+	EXPECT_EQ(1, rounds.ended);
+	EXPECT_EQ(2, rounds.within);
+	ASSERT_EQ(0, p9c_attach(self->c, 0, "", P9_NONUNAME));
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 2, "f"));
+	ASSERT_EQ(0, p9c_lopen(self->c, 2, O_RDONLY));
+	submit_reads(&rounds, 2);
+	p9_session_reset(self->w.session);
+	EXPECT_EQ(2, rounds.ended);
+	close_rounds(&rounds);
+}
+
 TEST_HARNESS_MAIN
