@@ -18,10 +18,11 @@ enum kernel_format {
 	KERNEL_PVH,	/* ELF64 x86-64 with a XEN_ELFNOTE_PHYS32_ENTRY note */
 };
 
-/* An opened kernel file. Owned by the caller; kernel_close() unmaps it. */
+/* An opened kernel file. Owned by the caller; kernel_close() unmaps and closes it. */
 struct kernel {
 	const char *path; /* borrowed from kernel_open()'s caller */
-	const uint8_t *data;
+	int fd;
+	const uint8_t *data; /* the file, mapped */
 	size_t size;
 	enum kernel_format format;
 	char release[128]; /* "6.1.0-18-amd64", as uname -r says; "" if the file does not tell */
@@ -97,8 +98,9 @@ struct cpio {
 };
 
 void cpio_begin(struct cpio *cpio, void *buf, size_t cap);
-/* Appends bytes as they are (a user's initrd, compressed or not), padded to 4 bytes. */
-void cpio_raw(struct cpio *cpio, const void *data, size_t len);
+/* Appends a file as it is (a user's initrd, compressed or not), from where it stands to its end, padded to
+ * 4 bytes. 0, or the error that sticks: -ENOSPC, or read(2)'s. */
+int cpio_read(struct cpio *cpio, int fd);
 /* Paths are relative ("dev/console"). Parent folders are not made by themselves. */
 void cpio_dir(struct cpio *cpio, const char *path, unsigned int mode);
 void cpio_file(struct cpio *cpio, const char *path, unsigned int mode, const void *data, size_t len);

@@ -138,9 +138,8 @@ static int bzimage_load(const struct kernel *kernel, const struct boot_mem *mem,
 		err = boot_check_ram(kernel, mem, bz.end, why);
 	if (err)
 		return err;
-	memcpy(boot_slice(mem, bz.load, bz.code_size), kernel->data + bz.code, bz.code_size);
 	*initrd_gpa = boot_page_up(bz.end);
-	return 0;
+	return boot_read(kernel, boot_slice(mem, bz.load, bz.code_size), bz.code, bz.code_size, why);
 }
 
 static void write_gdt(uint64_t *gdt)

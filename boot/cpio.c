@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CPIO_ALIGN  4u
 #define CPIO_HEADER 110u /* the magic and 13 numbers of 8 hexadecimal digits */
@@ -75,10 +76,24 @@ void cpio_begin(struct cpio *cpio, void *buf, size_t cap)
 	*cpio = (struct cpio){.buf = buf, .cap = cap, .ino = 1};
 }
 
-void cpio_raw(struct cpio *cpio, const void *data, size_t len)
+int cpio_read(struct cpio *cpio, int fd)
 {
-	put(cpio, data, len);
+	while (!cpio->err) {
+		uint8_t beyond;
+		size_t room = cpio->cap - cpio->len;
+		ssize_t n = read(fd, room ? cpio->buf + cpio->len : &beyond, room ? room : 1);
+
+		if (n == 0)
+			break;
+		if (n < 0 && errno != EINTR)
+			cpio->err = -errno;
+		if (n > 0 && !room)
+			cpio->err = -ENOSPC;
+		else if (n > 0)
+			cpio->len += (size_t)n;
+	}
 	pad(cpio);
+	return cpio->err;
 }
 
 void cpio_dir(struct cpio *cpio, const char *path, unsigned int mode)

@@ -54,6 +54,8 @@ static int map_file(struct kernel *kernel, struct why *why)
 	}
 	kernel->data = data;
 	kernel->size = (size_t)st.st_size;
+	kernel->fd = fd;
+	return 0;
 out:
 	if (fd >= 0)
 		close(fd);
@@ -108,8 +110,10 @@ out:
 
 void kernel_close(struct kernel *kernel)
 {
-	if (kernel->data)
+	if (kernel->data) {
 		munmap((void *)(uintptr_t)kernel->data, kernel->size);
+		close(kernel->fd);
+	}
 	kernel->data = NULL;
 	kernel->size = 0;
 }
@@ -277,6 +281,23 @@ int boot_write_cmdline(const struct boot_mem *mem, const char *cmdline, uint64_t
 				"The guest has too little RAM for a kernel command "
 				"line; give more with --mem.");
 	memcpy(to, cmdline, len + 1);
+	return 0;
+}
+
+int boot_read(const struct kernel *kernel, void *to, uint64_t offset, uint64_t size, struct why *why)
+{
+	for (uint64_t done = 0; done < size;) {
+		ssize_t n = pread(kernel->fd, (uint8_t *)to + done, size - done,
+				  (off_t)(offset + done));
+
+		if (n < 0 && errno != EINTR)
+			return why_fail(why, -errno, "The kernel %s cannot be read: %s.",
+					kernel->path, strerror(errno));
+		if (n == 0)
+			return boot_truncated(kernel, why);
+		if (n > 0)
+			done += (uint64_t)n;
+	}
 	return 0;
 }
 

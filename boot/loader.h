@@ -46,6 +46,11 @@ int boot_check_initrd(const struct boot_mem *mem, uint64_t kernel_end, uint64_t 
 /* -E2BIG: longer than max bytes, not counting the final NUL. */
 int boot_write_cmdline(const struct boot_mem *mem, const char *cmdline, uint64_t max,
 		       struct why *why);
+/*
+ * Copies a part of the file, which lies inside it, to guest memory: by reading, since the mapping costs
+ * a fault every few pages. Negative errno and the sentence.
+ */
+int boot_read(const struct kernel *kernel, void *to, uint64_t offset, uint64_t size, struct why *why);
 /* The sentence for a file that ends before it should. */
 int boot_truncated(const struct kernel *kernel, struct why *why);
 

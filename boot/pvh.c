@@ -10,7 +10,8 @@
 
 #define NOTE_XEN	  "Xen"
 #define NOTE_PHYS32_ENTRY 18
-#define SEGMENTS_MAX	  64 /* Linux has five */
+#define SEGMENTS_MAX	  64  /* Linux has five */
+#define SECTIONS_MAX	  256 /* Linux has forty, and as many with debug information */
 
 /* x86's COMMAND_LINE_SIZE, less the NUL: Linux cuts what is longer without a word. */
 #define CMDLINE_MAX 2047
@@ -219,21 +220,45 @@ static int parse(const struct kernel *kernel, struct pvh *pvh, struct why *why)
 }
 
 /* The banner: "Linux version 6.1.0-18-amd64 (builder@host) …". */
-static void find_release(struct kernel *kernel, const struct pvh *pvh)
+static bool find_banner(struct kernel *kernel, uint64_t offset, uint64_t size)
 {
 	static const char banner[] = "Linux version ";
 	const size_t len = sizeof(banner) - 1;
+	const uint8_t *at = kernel->data + offset, *end = at + size;
 
-	for (size_t i = 0; i < pvh->nsegments; i++) {
-		const uint8_t *at = kernel->data + pvh->segment[i].p_offset;
-		const uint8_t *end = at + pvh->segment[i].p_filesz;
-
-		while ((at = memmem(at, (size_t)(end - at), banner, len))) {
-			at += len;
-			if (boot_set_release(kernel, at, (size_t)(end - at)))
-				return;
-		}
+	while ((at = memmem(at, (size_t)(end - at), banner, len))) {
+		at += len;
+		if (boot_set_release(kernel, at, (size_t)(end - at)))
+			return true;
 	}
+	return false;
+}
+
+/*
+ * Linux has the banner at the beginning of its first section of data, .rodata, behind 15 MB of code that
+ * need not be read. Without section headers all segments are searched.
+ */
+static void find_release(struct kernel *kernel, const struct pvh *pvh)
+{
+	Elf64_Ehdr header;
+
+	memcpy(&header, kernel->data, sizeof(header));
+	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shnum > SECTIONS_MAX ||
+	    !in_file(kernel, header.e_shoff, header.e_shnum * sizeof(Elf64_Shdr)))
+		header.e_shnum = 0;
+	for (unsigned int i = 0; i < header.e_shnum; i++) {
+		Elf64_Shdr section;
+
+		memcpy(&section, kernel->data + header.e_shoff + i * sizeof(section),
+		       sizeof(section));
+		if (section.sh_type == SHT_PROGBITS && !(section.sh_flags & SHF_EXECINSTR) &&
+		    in_file(kernel, section.sh_offset, section.sh_size) &&
+		    find_banner(kernel, section.sh_offset, section.sh_size))
+			return;
+	}
+	for (size_t i = 0; i < pvh->nsegments; i++)
+		if (find_banner(kernel, pvh->segment[i].p_offset, pvh->segment[i].p_filesz))
+			return;
 }
 
 static int pvh_open(struct kernel *kernel, struct why *why)
@@ -260,7 +285,9 @@ static int pvh_load(const struct kernel *kernel, const struct boot_mem *mem, uin
 		const Elf64_Phdr *segment = &pvh.segment[i];
 		uint8_t *to = boot_slice(mem, segment->p_paddr, segment->p_memsz);
 
-		memcpy(to, kernel->data + segment->p_offset, segment->p_filesz);
+		err = boot_read(kernel, to, segment->p_offset, segment->p_filesz, why);
+		if (err)
+			return err;
 		memset(to + segment->p_filesz, 0, segment->p_memsz - segment->p_filesz);
 	}
 	*initrd_gpa = boot_page_up(pvh.end);

@@ -4,47 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* An own initramfs of the user's: mapped, copied into the archive, done. */
+/* An own initramfs of the user's, read to where the guest finds it. */
 static int add_initrd(struct cpio *cpio, const char *path, struct why *why)
 {
-	char *buf = NULL;
-	size_t len = 0, cap = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return why_fail(why, -errno, "--initrd: %s cannot be read: %s", path,
 				strerror(errno));
-	do {
-		len += (size_t)n;
-		if (cap - len < 65536) {
-			char *grown = realloc(buf, cap = cap * 2 + 65536);
-
-			if (!grown) {
-				errno = ENOMEM;
-				n = -1;
-				break;
-			}
-			buf = grown;
-		}
-		n = read(fd, buf + len, cap - len);
-	} while (n > 0);
-	if (n < 0)
-		n = why_fail(why, -errno, "--initrd: %s cannot be read: %s", path, strerror(errno));
-	else
-		cpio_raw(cpio, buf, len);
-	if (n == 0 && cpio->err)
-		n = why_fail(why, -ENOMEM,
-			     "--initrd: %s, %zu MiB, does not fit into the guest's memory: give more with "
-			     "--mem",
-			     path, len >> 20);
-	free(buf);
+	err = cpio_read(cpio, fd);
+	if (err == -ENOSPC)
+		err = why_fail(why, -ENOMEM,
+			       "--initrd: %s does not fit into the guest's memory: give more with "
+			       "--mem",
+			       path);
+	else if (err)
+		why_fail(why, err, "--initrd: %s cannot be read: %s", path, strerror(-err));
 	close(fd);
-	return (int)n;
+	return err;
 }
 
 int load_guest(struct machine *machine, const struct plan *plan, struct boot_entry *entry,

@@ -145,10 +145,15 @@ TEST(raw_bytes_are_padded_so_that_members_stay_aligned)
 
 	for (size_t n = 0; n < 9; n++) {
 		size_t at = (n + 3) & ~3ul;
+		int fd = memfd_create("initrd", 0);
+
+		ASSERT_EQ(pwrite(fd, "\x1f\x8b.......", n, 0), n);
 
 		memset(buf, 0xaa, sizeof(buf));
 		cpio_begin(&c, buf, sizeof(buf));
-		cpio_raw(&c, "\x1f\x8b.......", n);
+		EXPECT_EQ(cpio_read(&c, fd), 0);
+		EXPECT_EQ(memcmp(buf, "\x1f\x8b.......", n), 0);
+		close(fd);
 		cpio_file(&c, "f", 0644, "x", 1);
 		ASSERT_EQ(cpio_end(&c), 0);
 		for (size_t i = n; i < at; i++)
@@ -156,6 +161,26 @@ TEST(raw_bytes_are_padded_so_that_members_stay_aligned)
 		ASSERT_EQ(next(buf, c.len, &at, &m), 1);
 		EXPECT_STREQ(m.path, "f");
 	}
+}
+
+TEST(a_file_fits_exactly_or_not_at_all)
+{
+	int fd = memfd_create("initrd", 0), closed = dup(fd);
+	uint8_t buf[64];
+	struct cpio c;
+
+	ASSERT_EQ(pwrite(fd, buf, sizeof(buf), 0), sizeof(buf));
+	cpio_begin(&c, buf, sizeof(buf));
+	EXPECT_EQ(cpio_read(&c, fd), 0);
+	EXPECT_EQ(c.len, sizeof(buf));
+	ASSERT_EQ(lseek(fd, 0, SEEK_SET), 0);
+	cpio_begin(&c, buf, sizeof(buf) - 1);
+	EXPECT_EQ(cpio_read(&c, fd), -ENOSPC);
+	EXPECT_EQ(cpio_end(&c), -ENOSPC);
+	close(closed);
+	cpio_begin(&c, buf, sizeof(buf));
+	EXPECT_EQ(cpio_read(&c, closed), -EBADF);
+	close(fd);
 }
 
 TEST(every_size_of_file_keeps_the_alignment)

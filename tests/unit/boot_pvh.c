@@ -80,6 +80,7 @@ static void make_elf(struct image *f)
 FIXTURE(pvh)
 {
 	struct image file;
+	Elf64_Shdr section[2]; /* behind it in the file, for one test */
 	char path[64];
 	struct kernel kernel;
 	struct boot_mem mem;
@@ -343,18 +344,52 @@ TEST_F(pvh, a_release_is_optional)
 	EXPECT_STREQ(self->kernel.release, "6.1");
 }
 
+/* Sections of data come first: Linux's banner is in one, behind all of its code. */
+TEST_F(pvh, the_release_of_a_section_of_data)
+{
+	const size_t all = offsetof(FIXTURE_DATA(pvh), path), code = offsetof(struct image, code);
+
+	strcpy((char *)self->file.code, "Linux version 1.0 ");
+	self->file.elf.e_shoff = offsetof(FIXTURE_DATA(pvh), section);
+	self->file.elf.e_shentsize = sizeof(Elf64_Shdr);
+	self->file.elf.e_shnum = 2;
+	self->section[0] = (Elf64_Shdr){
+		.sh_type = SHT_PROGBITS, .sh_flags = SHF_EXECINSTR, .sh_offset = code, .sh_size = 0x40
+	};
+	self->section[1] = (Elf64_Shdr){
+		.sh_type = SHT_PROGBITS, .sh_offset = code + 0x40, .sh_size = 0x40
+	};
+	ASSERT_EQ(try_open(self, all), 0);
+	EXPECT_STREQ(self->kernel.release, "6.1.0-test");
+	/* One that lies beyond the file's end, or a table that does, is as good as none. */
+	self->section[1].sh_size = all;
+	ASSERT_EQ(try_open(self, all), 0);
+	EXPECT_STREQ(self->kernel.release, "1.0");
+	self->section[1].sh_size = 0x40;
+	ASSERT_EQ(try_open(self, all - 1), 0);
+	EXPECT_STREQ(self->kernel.release, "1.0");
+}
+
+TEST_F(pvh, a_file_that_shrinks_is_noticed)
+{
+	ASSERT_EQ(try_open(self, sizeof(self->file)), 0);
+	ASSERT_EQ(truncate(self->path, sizeof(self->file) - 1), 0);
+	EXPECT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), -ENOEXEC);
+}
+
 /* On memory of the file's exact size, so that the address sanitizer sees each byte too far. */
 TEST_F(pvh, random_damage_is_survived)
 {
 	const size_t headers = offsetof(struct image, code);
 	unsigned int loaded = 0;
+	int fd = memfd_create("kernel", 0); /* the bytes as read; data: as mapped */
 
 	srand(1);
 	for (int round = 0; round < 50000; round++) {
 		size_t size =
 			round % 4 ? sizeof(self->file) : 4 + rand() % (sizeof(self->file) - 4);
 		uint8_t *data = malloc(size);
-		struct kernel k = {.path = "k", .data = data, .size = size};
+		struct kernel k = {.path = "k", .fd = fd, .data = data, .size = size};
 
 		memcpy(data, &self->file, size);
 		for (int i = rand() % 4; i >= 0; i--) {
@@ -363,6 +398,8 @@ TEST_F(pvh, random_damage_is_survived)
 			if (at < size)
 				data[at] = rand() % 3 ? rand() : rand() % 2 ? 0xff : 0;
 		}
+		ASSERT_EQ(ftruncate(fd, 0), 0);
+		ASSERT_EQ(pwrite(fd, data, size, 0), size);
 		if (pvh_ops.matches(data, size) && !pvh_ops.open(&k, &self->why)) {
 			k.format = KERNEL_PVH;
 			if (!kernel_load(&k, &self->mem, &self->initrd, &self->why) &&
@@ -372,6 +409,7 @@ TEST_F(pvh, random_damage_is_survived)
 		}
 		free(data);
 	}
+	close(fd);
 	EXPECT_GT(loaded, 1000);
 }
 
