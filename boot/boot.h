@@ -56,7 +56,8 @@ struct boot_entry {
 
 /*
  * Loading, in this order:
- *   kernel_load()    copies the kernel's parts and says where the initramfs may begin;
+ *   kernel_load()    copies the kernel's parts to memory that is still as new, all of it zero, and
+ *                    says where the initramfs may begin;
  *   (the caller writes the initramfs to [*initrd_gpa, …) with the cpio functions)
  *   kernel_finish()  writes the command line, the memory map and the parameters block.
  * -ENOMEM: RAM is too small (the sentence says how much is needed).

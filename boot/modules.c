@@ -160,23 +160,24 @@ static struct module *by_path(const struct modules *m, struct span path)
 
 static int parse_dep(struct modules *m, struct why *why)
 {
-	struct span rest = m->dep, line;
-	size_t lines = 0;
+	struct span rest = m->dep, line, path;
+	size_t cap = 0;
 
-	while (cut(&rest, '\n', &line))
-		lines++;
-	m->module = calloc(lines ? lines : 1, sizeof(*m->module));
-	if (!m->module)
-		return why_fail(why, -ENOMEM, "There is no memory left to read %s/modules.dep.",
-				m->dir);
-	rest = m->dep;
 	while (cut(&rest, '\n', &line)) {
-		struct module *module = &m->module[m->n];
+		if (!cut(&line, ':', &path) || !path.len)
+			continue;
+		if (m->n == cap) {
+			struct module *grown;
 
-		if (cut(&line, ':', &module->path) && module->path.len) {
-			module->deps = line;
-			m->n++;
+			cap = cap * 2 + 1024;
+			grown = reallocarray(m->module, cap, sizeof(*grown));
+			if (!grown)
+				return why_fail(why, -ENOMEM,
+						"There is no memory left to read %s/modules.dep.",
+						m->dir);
+			m->module = grown;
 		}
+		m->module[m->n++] = (struct module){ .path = path, .deps = line };
 	}
 	return 0;
 }
@@ -369,7 +370,7 @@ int modules_resolve(struct module_list *list, const char *dir, const char *const
 		err = no_dep(&m, names, n, why);
 	else if (!err)
 		err = parse_dep(&m, why);
-	if (!err && m.module)
+	if (!err && m.dep_text)
 		err = resolve(&m, names, n, why);
 out:
 	free(m.module);

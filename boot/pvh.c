@@ -285,10 +285,10 @@ static int pvh_load(const struct kernel *kernel, const struct boot_mem *mem, uin
 		const Elf64_Phdr *segment = &pvh.segment[i];
 		uint8_t *to = boot_slice(mem, segment->p_paddr, segment->p_memsz);
 
+		/* What follows in memory is zero already. */
 		err = boot_read(kernel, to, segment->p_offset, segment->p_filesz, why);
 		if (err)
 			return err;
-		memset(to + segment->p_filesz, 0, segment->p_memsz - segment->p_filesz);
 	}
 	*initrd_gpa = boot_page_up(pvh.end);
 	return 0;
