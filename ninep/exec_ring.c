@@ -25,6 +25,9 @@ enum {
 
 bool p9_ring_takes(const struct p9_ring *ring, const struct p9_io *io)
 {
+	/* Its thread must not wait, and reads what is in memory at once. */
+	if (io->op == P9_IO_READ && (io->flags & P9_RW_ATIME))
+		return false;
 	return ring->has[io->op] && (p9_ring_entries(io) == 1 || ring->has_writeout);
 }
 

@@ -48,7 +48,7 @@ static int destroy(struct p9_session *session, struct p9_req *req, struct p9_fid
 	if (atomic_load(&fid->locked))
 		p9_lock_release_fid(session, req, fid);
 	if (fid->fd >= 0)
-		err = p9_close(req, fid->node->fs, fid->fd, fid->flags & P9_OPEN_ACCMODE);
+		err = p9_close_held(req, fid->node->fs, fid->fd, fid->flags & P9_OPEN_ACCMODE);
 	if (keeps_pin(fid))
 		p9_node_unpin(fid->node);
 	if (fid->xattr)

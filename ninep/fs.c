@@ -65,8 +65,11 @@ struct p9_fs *p9_fs_get(struct p9_filesystems *all, uint64_t dev, enum p9_fs_cla
 	pthread_mutex_lock(&all->lock);
 	fs = find(all, dev);
 	/* Whoever reads the class has counted a node, and there is none. */
-	if (fs && !atomic_load(&fs->nodes))
+	if (fs && !atomic_load(&fs->nodes)) {
 		fs->class = class;
+		atomic_store(&fs->writes_wait, false);
+		atomic_store(&fs->atime, 0);
+	}
 	if (fs)
 		p9_fs_get_more(fs);
 	pthread_mutex_unlock(&all->lock);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ninep/hash.h"
@@ -30,6 +31,8 @@ struct p9_fs {
 	atomic_uint nodes;
 	/* The prefix of inode numbers whose upper bits are 0, and 1 more; 0: there is none yet. */
 	atomic_uint low_prefix;
+	atomic_bool writes_wait; /* it cannot be asked to write without waiting */
+	atomic_int atime;	 /* atime.c */
 };
 
 struct p9_filesystems {

@@ -90,15 +90,6 @@ int p9_host_statx_btime(struct p9_req *req, struct p9_fs *fs, int fd, struct sta
 	return (int)p9_await(req, &io);
 }
 
-int p9_host_statx_held(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
-		       struct statx *stx)
-{
-	struct p9_io io = statx_io(req, fs, fd, name, stx);
-
-	io.held = true;
-	return (int)p9_await(req, &io);
-}
-
 int p9_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name, struct statx *stx)
 {
 	int err = p9_host_statx(req, fs, fd, name, stx);
@@ -289,20 +280,30 @@ int p9_fsync(struct p9_req *req, struct p9_fs *fs, int fd, bool data_only)
 	return (int)p9_await(req, &io);
 }
 
-int p9_close(struct p9_req *req, struct p9_fs *fs, int fd, bool written)
+static int do_close(struct p9_req *req, struct p9_fs *fs, int fd, unsigned int how)
 {
 	struct p9_io io = {
 		.op = P9_IO_CLOSE,
 		.fs = fs,
 		.who = own,
 		.fd = fd,
-		.flags = written,
+		.flags = how,
 	};
 
 	if (req)
 		return (int)p9_await(req, &io);
 	p9_io_call(&io);
 	return (int)io.res;
+}
+
+int p9_close(struct p9_req *req, struct p9_fs *fs, int fd, bool written)
+{
+	return do_close(req, fs, fd, written ? P9_CLOSE_WRITTEN : 0);
+}
+
+int p9_close_held(struct p9_req *req, struct p9_fs *fs, int fd, bool written)
+{
+	return do_close(req, fs, fd, P9_CLOSE_HELD | (written ? P9_CLOSE_WRITTEN : 0));
 }
 
 ssize_t p9_getdents(struct p9_req *req, struct p9_fs *fs, int fd, struct p9_dirpos *dirpos,

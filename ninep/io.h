@@ -78,8 +78,12 @@ struct p9_dirpos {
 #define P9_RW_DIRECT   1u /* the descriptor has O_DIRECT */
 #define P9_RW_APPEND   4u /* it has O_APPEND: writes go to the end, wherever that is */
 #define P9_RW_WRITEOUT 2u /* after it, the host has begun to write out: P9_SHARE_WRITEOUT */
+#define P9_RW_ATIME    8u /* reading is likely to change the time of access */
 /* sync_file_range(2)'s: what is under way has ended, and the rest has begun. */
 #define P9_WRITEOUT_FLAGS (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE)
+
+#define P9_CLOSE_WRITTEN 1u /* it was open for writing */
+#define P9_CLOSE_HELD	 2u /* another descriptor of the file stays open */
 
 struct p9_io {
 	enum p9_op op;
@@ -90,9 +94,8 @@ struct p9_io {
 	int fd;	 /* what it is done on, or the folder of name */
 	int fd2; /* the folder of name2 */
 	const char *name, *name2; /* name2 of an attribute's: the path of its file */
-	unsigned int flags; /* as the system call's; of a read or write, P9_RW_… */
+	unsigned int flags; /* as the system call's; of a read, write or close, P9_… */
 	bool btime;	    /* of P9_IO_STATX: that is needed too */
-	bool held;	    /* of P9_IO_STATX: the name's file is in memory, most probably */
 	uint32_t mode;
 	union {
 		struct open_how how;
@@ -147,10 +150,6 @@ int p9_host_statx(struct p9_req *req, struct p9_fs *fs, int fd, const char *name
 		  struct statx *stx);
 /* The same of a descriptor, with STATX_BTIME if there is one. */
 int p9_host_statx_btime(struct p9_req *req, struct p9_fs *fs, int fd, struct statx *stx);
-/* The same of a name whose file somebody has a descriptor of, so that looking it up will not wait.
- */
-int p9_host_statx_held(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
-		       struct statx *stx);
 int p9_mkdirat(struct p9_req *req, struct p9_fs *fs, int dirfd, const char *name, uint32_t mode);
 int p9_symlinkat(struct p9_req *req, struct p9_fs *fs, const char *target, int dirfd,
 		 const char *name);
@@ -175,7 +174,7 @@ int p9_setxattr(struct p9_req *req, const struct p9_node *node, const char *name
 		size_t len, unsigned int flags);
 int p9_removexattr(struct p9_req *req, const struct p9_node *node, const char *name);
 
-/* Bytes read or written; may be fewer than asked for. `how`: P9_RW_DIRECT, P9_RW_APPEND. */
+/* Bytes read or written; may be fewer than asked for. `how`: P9_RW_DIRECT, …_APPEND, …_ATIME. */
 ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov, size_t niov,
 		 uint64_t off, unsigned int how);
 ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov,
@@ -183,6 +182,8 @@ ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct iov
 int p9_fsync(struct p9_req *req, struct p9_fs *fs, int fd, bool data_only);
 /* `written`: closing may start writing out. With req NULL: here and now. */
 int p9_close(struct p9_req *req, struct p9_fs *fs, int fd, bool written);
+/* The same while another descriptor of the file stays open. */
+int p9_close_held(struct p9_req *req, struct p9_fs *fs, int fd, bool written);
 /* getdents64(2) from a position on; bytes read, 0 at the end. */
 ssize_t p9_getdents(struct p9_req *req, struct p9_fs *fs, int fd, struct p9_dirpos *dirpos,
 		    int64_t off, void *buf, size_t len);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "ninep/atime.h"
 #include "ninep/msg.h"
 #include "ninep/owner.h"
 #include "ninep/refusal.h"
@@ -55,6 +56,8 @@ static int open_node(struct p9_req *req, struct p9_node *node, uint32_t flags)
 		return -ELOOP;
 	if (!S_ISREG(node->type) && !S_ISDIR(node->type))
 		return -ENXIO;
+	if (S_ISDIR(node->type))
+		host |= O_DIRECTORY;
 	do {
 		fd = p9_reopen(req, node->fs, node->fd, host);
 	} while (fd < 0 && give_up_a_wish(fd, &host));
@@ -124,6 +127,7 @@ int p9_t_lopen(struct p9_req *req)
 		p9_close(req, fid->node->fs, fd, false);
 		goto out;
 	}
+	p9_atime_opened(req, fid->node, fd, flags, &stx);
 	err = make_open(req, fid, fid->node, fd, flags);
 	p9_put_qid(&req->out, &qid);
 	p9_put32(&req->out, S_ISDIR(fid->node->type) ? DIR_IOUNIT : 0);
@@ -224,6 +228,8 @@ int p9_t_lcreate(struct p9_req *req)
 	if (fd < 0)
 		goto out;
 	err = p9_node_qid(req, node, &stx, &qid);
+	if (!err)
+		p9_atime_opened(req, node, fd, flags, &stx);
 	if (!err)
 		err = make_open(req, fid, node, fd, flags);
 	else

@@ -2,6 +2,7 @@
 /* Tread, Twrite, Tfsync. */
 #include <errno.h>
 
+#include "ninep/atime.h"
 #include "ninep/msg.h"
 #include "ninep/owner.h"
 #include "ninep/xattr.h"
@@ -43,6 +44,8 @@ static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, size
 	size_t done = 0, niov;
 	ssize_t n;
 
+	if (!write && p9_atime_due(fid->node) && !(fid->flags & P9_OPEN_NOATIME))
+		how |= P9_RW_ATIME;
 	while (done < len) {
 		iov = write ? pieces(req, req->t_iov, req->t_n, req->t_len, P9_TWRITE_DATA + done,
 				     len - done, &niov)
@@ -61,6 +64,12 @@ static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, size
 		if (!n)
 			break;
 		done += (size_t)n;
+		if (write) {
+			p9_atime_written(fid->node);
+		} else if (how & P9_RW_ATIME) {
+			p9_atime_read(fid->node);
+			how &= ~P9_RW_ATIME;
+		}
 	}
 	return (ssize_t)done;
 }

@@ -500,7 +500,7 @@ static bool step_known(struct p9_req *req, struct p9_node *dir, const char *name
 		p9_node_put(share, req, there);
 		return false;
 	}
-	if (!p9_host_statx_held(req, dir->fs, dir->fd, name, stx) && is_file(there, stx)) {
+	if (!p9_host_statx(req, dir->fs, dir->fd, name, stx) && is_file(there, stx)) {
 		p9_owner_show(req, there->fs, there->fd, "", stx);
 		/* Its type may have changed, of a mapped file; and it may have lost this name. */
 		if (there->type == (stx->stx_mode & S_IFMT) && there->placed) {
@@ -615,7 +615,7 @@ static bool is_at(struct p9_req *req, const struct p9_node *node, const struct p
 {
 	struct statx stx;
 
-	if (p9_host_statx_held(req, dir->fs, dir->fd, name, &stx) || !is_file(node, &stx))
+	if (p9_host_statx(req, dir->fs, dir->fd, name, &stx) || !is_file(node, &stx))
 		return false;
 	*others = stx.stx_nlink > 1 && !S_ISDIR(stx.stx_mode);
 	return true;

@@ -44,6 +44,7 @@ struct p9_node {
 	uint64_t ino;
 	uint32_t type;	   /* S_IF…, as the guest knows it */
 	atomic_bool setid; /* set-user-id bits that the host does not know of were seen */
+	atomic_bool atime_due; /* atime.h */
 
 	struct p9_node *parent; /* holds a reference; NULL: the share's root */
 	char *name;		/* in the parent; NULL: the share's root */

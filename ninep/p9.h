@@ -36,6 +36,9 @@ enum p9_executor {
 #define P9_T_MAX	  8192	  /* bytes of a T-message without Twrite's payload */
 #define P9_MAX_IOV	  260	  /* pieces of one request's buffer, T or R */
 #define P9_WORKERS	  4
+#define P9_KICK_OPS	  64 /* host operations in place on one kick, */
+#define P9_KICK_BYTES	  (2048u * 1024u) /* and bytes read or written */
+#define P9_KICK_LARGE	  (128u * 1024u)  /* bytes of one that several callers hand over */
 #define P9_MAX_XATTRS	  256 /* extended attributes under way, of one session; 64 KiB each at most */
 #define P9_MAX_LOCKS	  4096 /* byte ranges locked, of one session */
 #define P9_MAX_LOCK_WAITS 64   /* requests that wait for a lock, of one session */
@@ -57,6 +60,12 @@ bool p9_privileged(void);
  */
 int p9_server_new(struct p9_server **server, enum p9_executor executor);
 int p9_server_start(struct p9_server *server);
+/*
+ * How many threads call p9_submit() and keep one another waiting meanwhile; 1 unless told. A guest's
+ * processors do: Linux's client kicks with its channel's lock held, and interrupts off. With more
+ * than one, payloads of P9_KICK_LARGE are not copied in place. Before p9_server_start().
+ */
+void p9_server_callers(struct p9_server *server, unsigned int n);
 /*
  * What the user should know is told to say(), a sentence without an end, at most once for each
  * share and subject; on any thread. Before p9_server_start().
@@ -178,5 +187,12 @@ void p9_session_on_round(struct p9_session *session, void (*round)(void *arg, bo
  */
 int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque);
+
+/*
+ * Around the p9_submit()s of one kick, on their thread, which somebody waits for: P9_EXEC_AUTO does
+ * only so much in place between the two (P9_KICK_OPS, P9_KICK_BYTES), and hands over the rest.
+ */
+void p9_kick_begin(void);
+void p9_kick_end(void);
 
 #endif

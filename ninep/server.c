@@ -50,6 +50,7 @@ int p9_server_new(struct p9_server **out, enum p9_executor executor)
 		return -ENOMEM;
 	umask(0);
 	server->executor = executor;
+	server->callers = 1;
 	server->own = p9_identity_own();
 	server->identities = p9_privileged();
 	server->node_fds_max = raise_limit();
@@ -85,6 +86,11 @@ out_free:
 	pthread_mutex_destroy(&server->shares_lock);
 	free(server);
 	return err;
+}
+
+void p9_server_callers(struct p9_server *server, unsigned int n)
+{
+	server->callers = n;
 }
 
 int p9_server_start(struct p9_server *server)

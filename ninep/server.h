@@ -41,6 +41,7 @@ struct p9_server {
 	bool identities;     /* may act as somebody else */
 	struct p9_who own;   /* what the process itself is */
 	bool resolve_cached; /* openat2 knows RESOLVE_CACHED */
+	unsigned int callers; /* threads that wait for one another while p9_submit() is at work */
 	struct p9_ring ring;
 	struct p9_workers workers;
 	struct p9_lockwait lockwait;

@@ -69,6 +69,7 @@ static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 	struct virtq_chain chain;
 
 	serving = p9;
+	p9_kick_begin();
 	pthread_mutex_lock(&vdev->queue_lock);
 	while (virtio_live(vdev)) {
 		int got = virtq_pop(q, &chain);
@@ -91,6 +92,7 @@ static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 			virtio_broken(vdev);
 		}
 	}
+	p9_kick_end();
 	served(p9);
 }
 

@@ -233,6 +233,7 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 		err = explain_new(&m->explain, server_say, NULL, why);
 	if (err)
 		return err;
+	p9_server_callers(m->server, config->cpus);
 	p9_server_on_refusal(m->server, explain_refusal, m->explain);
 	err = add_shares(m, config, why);
 	if (err)
