@@ -13,6 +13,15 @@
 
 #include "ninep/hash.h"
 
+struct p9_io;
+
+/* What waits for a worker, of one file system; guarded by the workers' lock. */
+struct p9_lane {
+	struct p9_io *first, **end;
+	unsigned int busy;    /* workers that are at it */
+	struct p9_lane *next; /* in the list of those in which something waits */
+};
+
 enum p9_fs_class {
 	P9_FS_OTHER,  /* may wait for anything: nfs, fuse, 9p, overlay, whatever is not known */
 	P9_FS_LOCAL,  /* waits for a disk, and can be asked not to */
@@ -31,6 +40,7 @@ struct p9_fs {
 	atomic_uint nodes;
 	/* The prefix of inode numbers whose upper bits are 0, and 1 more; 0: there is none yet. */
 	atomic_uint low_prefix;
+	struct p9_lane lane;
 	atomic_bool writes_wait; /* it cannot be asked to write without waiting */
 	atomic_int atime;	 /* atime.c */
 };

@@ -35,7 +35,7 @@ enum p9_executor {
 #define P9_MAX_NODES	  4194304 /* files and folders that a share's fids refer to, or lie below */
 #define P9_T_MAX	  8192	  /* bytes of a T-message without Twrite's payload */
 #define P9_MAX_IOV	  260	  /* pieces of one request's buffer, T or R */
-#define P9_WORKERS	  4
+#define P9_WORKERS	  8 /* one file system may keep half of them busy */
 #define P9_KICK_OPS	  64 /* host operations in place on one kick, */
 #define P9_KICK_BYTES	  (2048u * 1024u) /* and bytes read or written */
 #define P9_KICK_LARGE	  (128u * 1024u)  /* bytes of one that several callers hand over */

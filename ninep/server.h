@@ -20,7 +20,9 @@ struct p9_workers {
 	unsigned int n;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct p9_io *queue, **queue_end;
+	struct p9_lane lane;		    /* of what falls on no file system in particular */
+	struct p9_lane *waiting, **waiting_end; /* the lanes in which something waits, by turns */
+	unsigned int busy;
 	bool stop;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What is answered in place, and what is handed over. */
+/* What is answered in place, what is handed over, and that one file system leaves workers to others. */
 #include "kselftest_harness.h"
 
 #include <signal.h>
@@ -36,11 +36,14 @@ FIXTURE_TEARDOWN(places)
 	EXPECT_EQ(0, p9c_world_close(&self->w));
 }
 
+/* Requests that are meant to be in flight. */
+static unsigned int in_flight;
+
 /* How many messages of a type went no further than this, so far. A reply is counted after it is seen. */
 static unsigned int count(struct p9c_world *w, int type, enum p9_path path)
 {
 	pthread_mutex_lock(&w->session->lock);
-	while (w->session->active) {
+	while (w->session->active > in_flight) {
 		pthread_mutex_unlock(&w->session->lock);
 		p9c_pump(w, 2);
 		pthread_mutex_lock(&w->session->lock);
@@ -254,6 +257,56 @@ TEST_F(places, large_payloads_elsewhere_with_several_callers)
 		EXPECT_EQ(callers - 1, ELSEWHERE(P9_TWRITE));
 		EXPECT_EQ(callers - 1, ELSEWHERE(P9_TREAD));
 	}
+}
+
+/* ---- workers ---- */
+
+#define STUCK 20
+
+/*
+ * Opens that a lease keeps waiting, as many as would take all workers twice, on one file system; then
+ * one on another.
+ */
+TEST_F(places, one_file_system_leaves_workers_to_others)
+{
+	struct p9c *stuck[STUCK], *also;
+	struct p9_fs *fs = self->w.share->root->fs, *other;
+	struct p9c_attr a;
+	int lease;
+
+	_Static_assert(STUCK > 2 * P9_WORKERS, "more than there are");
+	signal(SIGIO, SIG_IGN);
+	set_class(&self->w, P9_FS_OTHER);
+	self->w.server->ring.has[P9_IO_OPEN] = self->w.server->ring.has[P9_IO_STATX] = false;
+	for (int i = 0; i < STUCK; i++)
+		ASSERT_EQ(0, p9c_walk(self->c, 0, 100 + i, "f"));
+	lease = open(p9c_path(&self->w, "f"), O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, fcntl(lease, F_SETLEASE, F_RDLCK));
+	for (int i = 0; i < STUCK; i++) {
+		stuck[i] = p9c_new(self->w.server, self->w.session, false);
+		stuck[i]->tag = (uint16_t)(10 + i);
+		p9c_build(stuck[i], P9_TLOPEN, "dd", 100 + i, O_WRONLY);
+		ASSERT_EQ(0, p9c_submit(stuck[i]));
+	}
+	in_flight = STUCK;
+	/* The root's now falls on another file system. */
+	other = p9_fs_get(&self->w.server->filesystems, 4711, P9_FS_OTHER);
+	self->w.share->root->fs = other;
+	also = p9c_new(self->w.server, self->w.session, false);
+	for (int i = 0; i < 10; i++)
+		ASSERT_EQ(0, p9c_getattr(also, 0, &a));
+	EXPECT_EQ(10, count(&self->w, P9_TGETATTR, P9_PATH_WORKER));
+	self->w.share->root->fs = fs;
+	in_flight = 0;
+	for (int i = 0; i < STUCK; i++)
+		EXPECT_FALSE(p9c_is_done(stuck[i]));
+	fcntl(lease, F_SETLEASE, F_UNLCK);
+	close(lease);
+	for (int i = 0; i < STUCK; i++) {
+		EXPECT_EQ(0, p9c_wait(stuck[i]));
+		p9c_free(stuck[i]);
+	}
+	p9c_free(also);
 }
 
 TEST_HARNESS_MAIN
