@@ -347,13 +347,9 @@ void p9_ring_run(struct p9_ring *ring)
 	for (int round = 0; round < ROUNDS && more; round++) {
 		more = cancel_flushed(ring);
 		more |= start_all(ring);
-		watch_event(ring);
-		more |= !enter(ring, false);
+		enter(ring, false);
 		more |= complete_all(ring);
 	}
-	atomic_store(&ring->away, true);
-	if (more || !nothing_to_see(ring))
-		kick(ring);
 }
 
 /* ---- life ---- */

@@ -101,15 +101,15 @@ void p9_server_free(struct p9_server *server);
  * done() may be called from within. Requests that it submits itself begin there, and whoever has
  * requests carried out by it while it does something else relies on its coming back.
  *
- * p9_server_run() does what there is to do and never waits: for a thread that has to sleep
- * elsewhere afterwards. p9_server_fd() then polls readable when it is to be called again.
+ * p9_server_run() does what there is to do and never waits: for a thread that waits for something
+ * else, and comes back from time to time.
  *
- * A server of P9_EXEC_SYNC has no such thread: its descriptor is -1, p9_server_run() does nothing,
- * and there is no p9_server_wait().
+ * A server of P9_EXEC_SYNC has no ring and no such thread: p9_server_run() does nothing, and there is
+ * no p9_server_wait().
  */
+bool p9_server_has_ring(const struct p9_server *server);
 int p9_server_wait(struct p9_server *server, int fd);
 void p9_server_run(struct p9_server *server);
-int p9_server_fd(const struct p9_server *server);
 
 #define P9_SHARE_RO 1u /* every change is refused with EROFS */
 /* Several file systems below the folder: by default inode numbers are mapped to distinct ones. */

@@ -130,9 +130,9 @@ void p9_server_on_refusal(struct p9_server *server,
 	server->refused_arg = arg;
 }
 
-int p9_server_fd(const struct p9_server *server)
+bool p9_server_has_ring(const struct p9_server *server)
 {
-	return server->executor == P9_EXEC_SYNC ? -1 : server->ring.uring.ring_fd;
+	return server->executor != P9_EXEC_SYNC;
 }
 
 int p9_server_wait(struct p9_server *server, int fd)
@@ -145,7 +145,7 @@ int p9_server_wait(struct p9_server *server, int fd)
 
 void p9_server_run(struct p9_server *server)
 {
-	if (server->executor == P9_EXEC_SYNC)
+	if (!p9_server_has_ring(server))
 		return;
 	p9_ring_run(&server->ring);
 	p9_wear_own();

@@ -4,9 +4,12 @@
  * images/bench/. The guest asks for one job after the other by a register, on the vCPU's thread.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 #include "images/bench/bench.h"
@@ -47,12 +50,11 @@ struct bench_machine {
 	struct virtio_bus virtio;
 	struct loop *loop;
 	struct bench_device {
-		struct bench_machine *machine;
 		struct virtio_p9 p9;
 		bool ready;
-		int watch; /* of its server's ring */
 	} device[BENCH_DEVICES];
-	struct bench_device *driven; /* the one in whose ring the loop sleeps */
+	int device_fd;		/* eventfd: the guest goes on with another device, */
+	atomic_uint device_now; /* this one */
 
 	/* The vCPU's thread only. */
 	struct bench_shared *shared; /* in guest memory */
@@ -160,6 +162,15 @@ static void give_turn(struct bench_machine *m)
 	};
 }
 
+/* Has the loop do the work of this device's server. */
+static void go_on_with(struct bench_machine *m, unsigned int device)
+{
+	uint64_t one = 1;
+
+	atomic_store(&m->device_now, device);
+	(void)!write(m->device_fd, &one, sizeof(one));
+}
+
 /* The guest is done with what it was given. */
 static void next_job(struct bench_machine *m)
 {
@@ -171,17 +182,20 @@ static void next_job(struct bench_machine *m)
 		add_samples(m, &m->bench->rows.exit);
 	while (m->devices_up < BENCH_DEVICES && !m->device[m->devices_up].ready)
 		m->devices_up++;
-	if (m->devices_up < BENCH_DEVICES)
+	if (m->devices_up < BENCH_DEVICES) {
+		go_on_with(m, m->devices_up);
 		m->shared->job = (struct bench_job){
 			.kind = BENCH_SET_UP,
 			.device = m->devices_up++,
 		};
-	else if (!m->exits_done)
+	} else if (!m->exits_done) {
 		m->shared->job = (struct bench_job){ .kind = BENCH_EXITS, .requests = EXITS };
-	else if (bench_rows_next(&m->bench->rows, &m->turn))
+	} else if (bench_rows_next(&m->bench->rows, &m->turn)) {
+		go_on_with(m, m->turn.row->io);
 		give_turn(m);
-	else
+	} else {
 		vm_set_end(&m->vm, VM_POWERED_OFF, NULL);
+	}
 	m->exits_done = m->shared->job.kind != BENCH_SET_UP;
 	m->before = count(m);
 }
@@ -238,7 +252,6 @@ static int add_device(struct bench_machine *m, unsigned int i, struct why *why)
 
 	if (err)
 		return why_fail(why, err, "no device can be made: %s", strerror(-err));
-	device->machine = m;
 	device->ready = true;
 	virtio_bus_add(&m->virtio, i, &device->p9.vdev, line[i]);
 	return 0;
@@ -291,31 +304,15 @@ static int make(struct bench_machine *m, struct why *why)
 
 /* ---- the main thread, which is the rings' ---- */
 
-static struct p9_server *server_of(const struct bench_device *device)
-{
-	const struct bench_machine *m = device->machine;
-
-	return m->bench->side[device - m->device].server;
-}
-
-/*
- * The loop sleeps in the ring of the server that was asked for something last, as that of `ninepin
- * run` would. The other ring is watched.
- */
+/* The loop sleeps in the ring that is measured, if it is one, as that of `ninepin run` does. */
 static void drive(void *arg, short revents)
 {
-	struct bench_device *device = arg;
-	struct bench_machine *m = device->machine;
+	struct bench_machine *m = arg;
+	uint64_t count;
 
 	(void)revents;
-	if (m->driven) {
-		/* So that it knows that nobody comes back there unasked. */
-		p9_server_run(server_of(m->driven));
-		loop_events(m->loop, m->driven->watch, POLLIN);
-	}
-	m->driven = device;
-	loop_events(m->loop, device->watch, -1);
-	server_drive(server_of(device), m->loop);
+	(void)!read(m->device_fd, &count, sizeof(count));
+	server_drive(m->bench->side[atomic_load(&m->device_now)].server, m->loop);
 }
 
 static void serve_rings(void *arg)
@@ -341,13 +338,7 @@ static int run(struct bench_machine *m, struct why *why)
 	struct bench *b = m->bench;
 	int err;
 
-	for (unsigned int i = 0; i < BENCH_DEVICES; i++) {
-		struct bench_device *device = &m->device[i];
-		int fd = device->ready ? p9_server_fd(server_of(device)) : -1;
-
-		if (fd >= 0)
-			device->watch = loop_watch(m->loop, fd, POLLIN, drive, device);
-	}
+	loop_watch(m->loop, m->device_fd, POLLIN, drive, m);
 	loop_watch(m->loop, b->signal_fd, POLLIN, signalled, m);
 	m->first = moment();
 	/* A thread begins on the CPU of the one that makes it. */
@@ -374,7 +365,8 @@ int bench_vm(struct bench *bench, struct why *why)
 
 	m->bench = bench;
 	m->loop = loop_new();
-	if (!m->loop)
+	m->device_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!m->loop || m->device_fd < 0)
 		return why_fail(why, -ENOMEM, "there is no memory left to start");
 	err = make(m, why);
 	if (!err)
@@ -391,5 +383,6 @@ int bench_vm(struct bench *bench, struct why *why)
 	vm_free(&m->vm);
 	virtio_bus_free(&m->virtio);
 	loop_free(m->loop);
+	close(m->device_fd);
 	return err;
 }

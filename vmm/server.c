@@ -40,9 +40,7 @@ static int sleep_in_server(void *arg, int fd)
 
 void server_drive(struct p9_server *server, struct loop *loop)
 {
-	bool has_ring = p9_server_fd(server) >= 0;
-
-	loop_sleep_in(loop, has_ring ? sleep_in_server : NULL, server);
+	loop_sleep_in(loop, p9_server_has_ring(server) ? sleep_in_server : NULL, server);
 }
 
 int server_share(struct p9_share **share, struct p9_server *server, const char *path,

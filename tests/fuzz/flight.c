@@ -233,17 +233,15 @@ static void check(struct slot *slot)
 void flight_wait(unsigned int i)
 {
 	struct slot *slot = &slots[i];
-	struct pollfd fds[] = {
-		{.fd = p9_server_fd(server), .events = POLLIN},
-		{.fd = wake, .events = POLLIN},
-	};
+	struct pollfd fd = {.fd = wake, .events = POLLIN};
+	bool ring = p9_server_has_ring(server);
 	uint64_t count;
 
 	if (!slot->busy)
 		return;
 	/* What never ends is libFuzzer's -timeout to find. */
-	for (p9_server_run(server); !is_done(slot); p9_server_run(server))
-		if (poll(fds, 2, -1) > 0 && fds[1].revents)
+	while (!is_done(slot))
+		if ((ring ? p9_server_wait(server, wake) : poll(&fd, 1, -1)) > 0)
 			must(read(wake, &count, sizeof(count)) > 0, "eventfd");
 	check(slot);
 }

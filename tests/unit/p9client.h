@@ -68,7 +68,7 @@ static inline struct p9c *p9c_new(struct p9_server *server, struct p9_session *s
 
 	c->server = server;
 	c->session = session;
-	c->pump = p9_server_fd(server) >= 0;
+	c->pump = p9_server_has_ring(server);
 	c->crumbs = crumbs;
 	c->sock = -1;
 	c->room = sizeof(c->r);
@@ -618,15 +618,9 @@ static inline int p9c_world_close(struct p9c_world *w)
 /* Does the ring's thread's work for so many milliseconds. */
 static inline void p9c_pump(struct p9c_world *w, int ms)
 {
-	struct pollfd fd = {.fd = p9_server_fd(w->server), .events = POLLIN};
-
 	p9_server_run(w->server);
-	for (; ms > 0; ms -= 2) {
-		if (fd.fd < 0) {
-			usleep(2000);
-			continue;
-		}
-		poll(&fd, 1, 2);
+	for (ms *= 5; ms > 0; ms--) {
+		usleep(200);
 		p9_server_run(w->server);
 	}
 }
