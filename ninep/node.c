@@ -267,7 +267,7 @@ int p9_node_statx(struct p9_req *req, struct p9_node *node, int fd, bool btime, 
 		}
 	}
 	if (!err)
-		p9_owner_show(req, node->fs, fd, "", stx);
+		p9_owner_show_node(req, node, fd, stx);
 	return err;
 }
 
@@ -445,10 +445,13 @@ static int fs_of(struct p9_req *req, const struct p9_node *dir, const struct p9_
 static int enter_fd(struct p9_req *req, struct p9_node *dir, const char *name, int fd,
 		    struct p9_fs *fs, struct p9_node **node, struct statx *stx)
 {
+	struct p9_seen_creds seen;
 	struct p9_fs *node_fs;
 	int err;
 
-	err = p9_statx(req, fs, fd, "", stx);
+	err = p9_host_statx(req, fs, fd, "", stx);
+	if (!err)
+		p9_owner_show_new(req, fs, fd, stx, &seen);
 	if (!err)
 		err = check_device(req, stx);
 	if (!err)
@@ -457,7 +460,10 @@ static int enter_fd(struct p9_req *req, struct p9_node *dir, const char *name, i
 		p9_close(req, fs, fd, false);
 		return err;
 	}
-	return enter(req, dir, name, fd, node_fs, stx, node);
+	err = enter(req, dir, name, fd, node_fs, stx, node);
+	if (!err)
+		p9_owner_remember(req, *node, &seen);
+	return err;
 }
 
 static int step_up(struct p9_req *req, const struct p9_node *root, struct p9_node *dir,
@@ -501,7 +507,7 @@ static bool step_known(struct p9_req *req, struct p9_node *dir, const char *name
 		return false;
 	}
 	if (!p9_host_statx(req, dir->fs, dir->fd, name, stx) && is_file(there, stx)) {
-		p9_owner_show(req, there->fs, there->fd, "", stx);
+		p9_owner_show_node(req, there, there->fd, stx);
 		/* Its type may have changed, of a mapped file; and it may have lost this name. */
 		if (there->type == (stx->stx_mode & S_IFMT) && there->placed) {
 			p9_owner_seen(there, stx->stx_mode);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "ninep/creds.h"
 #include "ninep/fs.h"
 #include "ninep/hash.h"
 #include "ninep/p9.h"
@@ -56,6 +57,7 @@ struct p9_node {
 	struct file_handle *handle; /* set before the descriptor is given up; NULL: there is none */
 	struct statx_timestamp btime; /* does not change once it is known */
 	_Atomic enum p9_btime btime_is;
+	struct p9_seen_creds seen_creds; /* guarded by the share's lock */
 
 	char short_name[P9_SHORT_NAME];
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <time.h>
 
 #include "ninep/io.h"
 #include "ninep/server.h"
@@ -201,6 +202,8 @@ static void get_creds(const struct place *place, struct p9_creds *creds)
 					     (S_ISCHR(creds->mode) || S_ISBLK(creds->mode))))
 			continue;
 		n = (place->named ? lgetxattr : getxattr)(place->path, attributes[i].name, &value, size);
+		if (n < 0 && errno != ENODATA)
+			creds->set |= P9_CRED_UNSURE;
 		if (n != (ssize_t)size)
 			continue;
 		creds->set |= bit;
@@ -355,28 +358,109 @@ static uint16_t shown_mode(uint16_t host, uint32_t mode)
 	return (uint16_t)((host & S_IFMT) | (mode & 07777));
 }
 
-void p9_owner_show(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
-		   struct statx *stx)
+static void apply(const struct p9_creds *creds, struct statx *stx)
+{
+	if (creds->set & P9_CRED_UID)
+		stx->stx_uid = creds->uid;
+	if (creds->set & P9_CRED_GID)
+		stx->stx_gid = creds->gid;
+	if (creds->set & P9_CRED_MODE)
+		stx->stx_mode = shown_mode(stx->stx_mode, creds->mode);
+	if (creds->set & P9_CRED_RDEV) {
+		stx->stx_rdev_major = major(creds->rdev);
+		stx->stx_rdev_minor = minor(creds->rdev);
+	}
+}
+
+/*
+ * Setting an attribute sets ctime to now. So whoever looks at a file whose ctime is past, by more
+ * than a file system's clock is coarse, will see another one after any change: what he reads then
+ * holds until that.
+ */
+#define COARSEST 1 /* second */
+
+static bool is_past(const struct p9_fs *fs, const struct statx *stx)
+{
+	struct timespec now;
+
+	if (!fs || fs->class == P9_FS_OTHER)
+		return false;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return stx->stx_ctime.tv_sec < now.tv_sec - COARSEST;
+}
+
+/* In a mapped share. stx was asked for before. */
+static void look(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+		 const struct statx *stx, struct p9_seen_creds *seen)
+{
+	bool past = is_past(fs, stx);
+
+	*seen = (struct p9_seen_creds){.ctime = stx->stx_ctime};
+	seen->holds = !creds_io(P9_IO_GET_CREDS, req, fs, fd, name, &seen->creds) && past &&
+		      !(seen->creds.set & P9_CRED_UNSURE);
+}
+
+static void show_ids(const struct p9_req *req, struct statx *stx)
 {
 	const struct p9_share_config *config = config_of(req);
-	struct p9_creds creds = {0};
 
 	if (config->model == P9_MODEL_IDMAP) {
 		stx->stx_uid = p9_owner_to_guest(&config->uids, stx->stx_uid);
 		stx->stx_gid = p9_owner_to_guest(&config->gids, stx->stx_gid);
 	}
-	if (!is_mapped(req) || creds_io(P9_IO_GET_CREDS, req, fs, fd, name, &creds))
+}
+
+void p9_owner_show(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
+		   struct statx *stx)
+{
+	struct p9_seen_creds seen;
+
+	show_ids(req, stx);
+	if (!is_mapped(req))
 		return;
-	if (creds.set & P9_CRED_UID)
-		stx->stx_uid = creds.uid;
-	if (creds.set & P9_CRED_GID)
-		stx->stx_gid = creds.gid;
-	if (creds.set & P9_CRED_MODE)
-		stx->stx_mode = shown_mode(stx->stx_mode, creds.mode);
-	if (creds.set & P9_CRED_RDEV) {
-		stx->stx_rdev_major = major(creds.rdev);
-		stx->stx_rdev_minor = minor(creds.rdev);
+	look(req, fs, fd, name, stx, &seen);
+	apply(&seen.creds, stx);
+}
+
+void p9_owner_show_new(struct p9_req *req, struct p9_fs *fs, int fd, struct statx *stx,
+		       struct p9_seen_creds *seen)
+{
+	seen->holds = false;
+	show_ids(req, stx);
+	if (!is_mapped(req))
+		return;
+	look(req, fs, fd, "", stx, seen);
+	apply(&seen->creds, stx);
+}
+
+void p9_owner_show_node(struct p9_req *req, struct p9_node *node, int fd, struct statx *stx)
+{
+	struct p9_share *share = p9_req_share(req);
+	struct p9_seen_creds seen;
+
+	show_ids(req, stx);
+	if (!is_mapped(req))
+		return;
+	pthread_mutex_lock(&share->lock);
+	seen = node->seen_creds;
+	pthread_mutex_unlock(&share->lock);
+	if (!seen.holds || seen.ctime.tv_sec != stx->stx_ctime.tv_sec ||
+	    seen.ctime.tv_nsec != stx->stx_ctime.tv_nsec) {
+		look(req, node->fs, fd, "", stx, &seen);
+		p9_owner_remember(req, node, &seen);
 	}
+	apply(&seen.creds, stx);
+}
+
+void p9_owner_remember(struct p9_req *req, struct p9_node *node, const struct p9_seen_creds *seen)
+{
+	struct p9_share *share = p9_req_share(req);
+
+	if (!seen->holds)
+		return;
+	pthread_mutex_lock(&share->lock);
+	node->seen_creds = *seen;
+	pthread_mutex_unlock(&share->lock);
 }
 
 /* Of a mapped file: sets what creds has, and takes set-user-id bits away. */

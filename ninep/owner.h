@@ -16,22 +16,12 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "ninep/creds.h"
 #include "ninep/fid.h"
 #include "ninep/node.h"
 
 struct p9_io;
 struct p9_req;
-
-/* What the attributes of a file hold; `set` says which there are. */
-struct p9_creds {
-	unsigned int set; /* P9_CRED_… */
-	uint32_t uid, gid, mode;
-	uint64_t rdev;
-};
-#define P9_CRED_UID  1u
-#define P9_CRED_GID  2u
-#define P9_CRED_MODE 4u
-#define P9_CRED_RDEV 8u
 
 /* ---- who ---- */
 
@@ -73,6 +63,13 @@ ssize_t p9_owner_readlink(struct p9_req *req, const struct p9_node *node, char *
 /* Turns what the host says of a file (name in fd, or "") into what the guest is told. */
 void p9_owner_show(struct p9_req *req, struct p9_fs *fs, int fd, const char *name,
 		   struct statx *stx);
+/* The same of a descriptor, and what may be remembered of it. */
+void p9_owner_show_new(struct p9_req *req, struct p9_fs *fs, int fd, struct statx *stx,
+		       struct p9_seen_creds *seen);
+/* The same of a node's, by what is remembered if that still holds. */
+void p9_owner_show_node(struct p9_req *req, struct p9_node *node, int fd, struct statx *stx);
+/* Remembers it. Does not wait. */
+void p9_owner_remember(struct p9_req *req, struct p9_node *node, const struct p9_seen_creds *seen);
 /* A file's mode, as the guest knows it, came by: what p9_owner_write() goes by. Does not wait. */
 void p9_owner_seen(struct p9_node *node, uint32_t mode);
 /* (uint32_t)-1: leave it. */

@@ -24,6 +24,39 @@ TEST_F(models, mapped_file)
 	EXPECT_OWNER("h", 0100644, self->uid, getegid());
 }
 
+static int set_uid(const struct p9c_world *w, const char *name, uint32_t uid)
+{
+	const uint32_t value = htole32(uid);
+
+	return setxattr(p9c_path(w, name), "user.virtfs.uid", &value, sizeof(value), 0);
+}
+
+/* What is remembered of a file's attributes goes by its ctime, once that is past. */
+TEST_F(models, mapped_changed_by_the_host)
+{
+	struct timespec now;
+	struct stat st;
+
+	self->w.config.model = P9_MODEL_MAPPED;
+	OPEN_WORLD();
+	ASSERT_EQ(0, create(self->c, 1000, "f", 0640, 55));
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 1, "f"));
+	ASSERT_EQ(0, lstat(p9c_path(&self->w, "f"), &st));
+	do {
+		usleep(10000);
+		clock_gettime(CLOCK_REALTIME, &now);
+	} while (now.tv_sec < st.st_ctime + 3);
+	for (int i = 0; i < 2; i++)
+		EXPECT_OWNER("f", 0100640, 1000, 55);
+	/* The first change is of what is remembered, the others each of what has just come. */
+	for (uint32_t uid = 2000; uid < 2100; uid++) {
+		ASSERT_EQ(0, set_uid(&self->w, "f", uid));
+		EXPECT_OWNER("f", 0100640, uid, 55);
+	}
+	ASSERT_EQ(0, change(self->c, 1000, "f", P9_SET_GID, 0, 0, 66));
+	EXPECT_OWNER("f", 0100640, 2099, 66);
+}
+
 TEST_F(models, mapped_kinds)
 {
 	static const struct {
