@@ -37,8 +37,8 @@ enum p9_executor {
 #define P9_MAX_IOV	  260	  /* pieces of one request's buffer, T or R */
 #define P9_WORKERS	  8 /* one file system may keep half of them busy */
 #define P9_KICK_OPS	  64 /* host operations in place on one kick, */
-#define P9_KICK_BYTES	  (2048u * 1024u) /* and bytes read or written */
-#define P9_KICK_LARGE	  (128u * 1024u)  /* bytes of one that several callers hand over */
+#define P9_KICK_BYTES	  (1024u * 1024u) /* and bytes read or written */
+#define P9_KICK_LARGE	  (256u * 1024u)  /* bytes of one that several callers hand over */
 #define P9_MAX_XATTRS	  256 /* extended attributes under way, of one session; 64 KiB each at most */
 #define P9_MAX_LOCKS	  4096 /* byte ranges locked, of one session */
 #define P9_MAX_LOCK_WAITS 64   /* requests that wait for a lock, of one session */

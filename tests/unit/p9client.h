@@ -31,7 +31,7 @@
 #include "ninep/p9.h"
 #include "ninep/proto.h"
 
-#define P9C_SIZE    (256u * 1024)
+#define P9C_SIZE    (512u * 1024)
 #define P9C_DROPPED (-100000) /* the request came back without a reply */
 #define P9C_BROKEN  (-100001) /* the reply is not one: wrong size, type or tag */
 
