@@ -127,7 +127,7 @@ TEST(end_while_workers_wait)
 	ASSERT_EQ(0, p9c_host_file(&o.w, "f", "hello"));
 	ASSERT_EQ(0, greet(wire->c, 8192));
 	ASSERT_EQ(0, p9c_walk(wire->c, 0, 1, "f"));
-	ASSERT_EQ(0, p9c_lopen(wire->c, 1, O_RDONLY));
+	ASSERT_EQ(0, p9c_lopen(wire->c, 1, O_RDONLY | P9_OPEN_NOATIME));
 	hang_up(wire);
 	work_on(&o);
 	EXPECT_NE(NULL, wire->stream);
