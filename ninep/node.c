@@ -66,7 +66,9 @@ struct p9_node *p9_node_get(struct p9_node *node)
 
 static void set_name(struct p9_node *node, const char *name, char *own)
 {
-	node->name = own ?: strcpy(node->short_name, name);
+	if (!own)
+		memcpy(node->short_name, name, strlen(name) + 1);
+	node->name = own ?: node->short_name;
 }
 
 /* Memory for a name that is not a short one. False: there is none. */

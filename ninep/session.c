@@ -151,14 +151,14 @@ static void flush_all(struct p9_session *session, const struct p9_req *but)
 }
 
 /* Tversion: waits for all others' end. */
-static bool await_all(struct p9_session *session, const struct p9_req *version)
+static bool await_all(struct p9_session *session, struct p9_req *version)
 {
 	struct p9_server *server = session->share->server;
 	bool others;
 
 	pthread_mutex_lock(&session->lock);
 	others = session->active > 1;
-	session->version_waits = others;
+	session->version_waits = others ? version : NULL;
 	flush_all(session, version);
 	pthread_mutex_unlock(&session->lock);
 	if (others)
@@ -211,9 +211,9 @@ static struct p9_req *leave(struct p9_session *session, struct p9_req *waiters)
 
 	session->active--;
 	if (session->active == 1 && session->version_waits) {
-		session->version_waits = false;
-		session->version->next = waiters;
-		waiters = session->version;
+		session->version_waits->next = waiters;
+		waiters = session->version_waits;
+		session->version_waits = NULL;
 	}
 	if (!session->active && session->resetting) {
 		/* Not after the lock: the session may be freed then. */

@@ -96,7 +96,7 @@ struct p9_session {
 	atomic_uint unanswered;
 	unsigned int resetting;
 	struct p9_req *version; /* a Tversion is waiting for the others to end, or at work */
-	bool version_waits;
+	struct p9_req *version_waits; /* it, while it waits */
 	struct p9_req *by_tag[P9_TAG_BUCKETS];
 	struct p9_req *free; /* the last one used first: its memory is warm */
 	struct p9_stats stats;

@@ -33,7 +33,7 @@ say() {
 
 # fair IO CPUS [few]
 fair() {
-	rm -rf "$TMPFS"/*
+	rm -rf "${TMPFS:?}"/*
 	mount -t ext4 "$disk" "$slow"
 	rm -rf "$slow"/[a-z]*
 	mkdir "$slow/wait" "$slow/own" "$slow/calm" "$slow/list"
@@ -43,7 +43,7 @@ fair() {
 	dd if=/dev/zero of="$slow/calm/file" bs=4096 count=4 2>/dev/null
 	sync
 	bb --io "$1" -c "$2" --share "$slow:/slow,cache=none" --share "$TMPFS:/other,cache=none" \
-		--share "$TESTS:/tests:ro" -- /tests/fair /slow /other ${3-} &
+		--share "$TESTS:/tests:ro" -- /tests/fair /slow /other ${3:+"$3"} &
 	guest=$!
 	heard opened
 	sync
