@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,36 +34,46 @@ struct module {
 
 struct modules {
 	const char *dir;
-	char *dep_text;
-	char *builtin_text;
-	struct span dep;
+	struct span dep; /* files, mapped */
 	struct span builtin;
 	struct module *module;
 	size_t n;
 	struct module_list *list;
 };
 
+/* Opens a file of at most limit bytes; *err is 0, or why there is no descriptor. */
+static int open_regular(const char *path, size_t limit, size_t *size, int *err)
+{
+	/* O_NONBLOCK: a fifo by that name must not stop us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	*err = 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		*err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		*err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	else if ((uint64_t)st.st_size > limit)
+		*err = -EFBIG;
+	else
+		*size = (size_t)st.st_size;
+	if (*err && fd >= 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 /* Reads a whole file of at most limit bytes. *data is malloc'd. */
 static int read_file(const char *path, size_t limit, char **data, size_t *size)
 {
-	struct stat st;
 	char *buf = NULL;
 	size_t cap, got = 0;
-	int fd, err = 0;
+	int fd, err;
 
-	/* O_NONBLOCK: a fifo by that name must not stop us. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open_regular(path, limit, &cap, &err);
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		err = -errno;
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > limit) {
-		err = S_ISDIR(st.st_mode) ? -EISDIR : S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
-		goto out;
-	}
-	cap = (size_t)st.st_size;
+		return err;
 	buf = malloc(cap ? cap : 1);
 	if (!buf) {
 		err = -ENOMEM;
@@ -160,11 +171,14 @@ static struct module *by_path(const struct modules *m, struct span path)
 
 static int parse_dep(struct modules *m, struct why *why)
 {
-	struct span rest = m->dep, line, path;
+	const char *at = m->dep.at, *end = at + m->dep.len, *colon, *newline;
 	size_t cap = 0;
 
-	while (cut(&rest, '\n', &line)) {
-		if (!cut(&line, ':', &path) || !path.len)
+	/* Thousands of lines, of which a dozen are of use: no more than two looks at each. */
+	for (; at < end; at = newline + 1) {
+		newline = memchr(at, '\n', (size_t)(end - at)) ?: end;
+		colon = memchr(at, ':', (size_t)(newline - at)) ?: newline;
+		if (colon == at)
 			continue;
 		if (m->n == cap) {
 			struct module *grown;
@@ -177,7 +191,11 @@ static int parse_dep(struct modules *m, struct why *why)
 						m->dir);
 			m->module = grown;
 		}
-		m->module[m->n++] = (struct module){ .path = path, .deps = line };
+		m->module[m->n++] = (struct module){
+			.path = { at, (size_t)(colon - at) },
+			.deps = { colon + (colon < newline), (size_t)(newline - colon) -
+							     (colon < newline) },
+		};
 	}
 	return 0;
 }
@@ -303,20 +321,41 @@ static int no_dep(const struct modules *m, const char *const *names, size_t n, s
 			m->dir);
 }
 
-static int read_index(const struct modules *m, const char *name, char **text, struct span *span,
-		      struct why *why)
+/* Maps a file: little of it is looked at closely, and depmod replaces it rather than writes to it. */
+static int map_file(const char *path, struct span *span)
+{
+	int fd, err;
+
+	fd = open_regular(path, INDEX_MAX, &span->len, &err);
+	if (fd < 0)
+		return err;
+	span->at = NULL;
+	if (span->len)
+		span->at = mmap(NULL, span->len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (span->at == MAP_FAILED) {
+		err = -errno;
+		*span = (struct span){0};
+	}
+	close(fd);
+	return err;
+}
+
+static void unmap(struct span *span)
+{
+	if (span->len)
+		munmap((void *)(uintptr_t)span->at, span->len);
+}
+
+static int map_index(const struct modules *m, const char *name, struct span *span, struct why *why)
 {
 	char path[PATH_MAX];
-	size_t size;
 	int err;
 
 	if (snprintf(path, sizeof(path), "%s/%s", m->dir, name) >= (int)sizeof(path))
 		err = -ENAMETOOLONG;
 	else
-		err = read_file(path, INDEX_MAX, text, &size);
-	if (!err)
-		*span = (struct span){*text, size};
-	else if (err != -ENOENT)
+		err = map_file(path, span);
+	if (err && err != -ENOENT)
 		why_fail(why, err, "The list of modules %s/%s cannot be read: %s.", m->dir, name,
 			 strerror(-err));
 	return err;
@@ -362,20 +401,22 @@ int modules_resolve(struct module_list *list, const char *dir, const char *const
 
 	*list = (struct module_list){0};
 	/* Without modules.builtin, nothing is known to be built in. */
-	err = read_index(&m, "modules.builtin", &m.builtin_text, &m.builtin, why);
+	err = map_index(&m, "modules.builtin", &m.builtin, why);
 	if (err && err != -ENOENT)
 		goto out;
-	err = read_index(&m, "modules.dep", &m.dep_text, &m.dep, why);
-	if (err == -ENOENT)
+	err = map_index(&m, "modules.dep", &m.dep, why);
+	if (err == -ENOENT) {
 		err = no_dep(&m, names, n, why);
-	else if (!err)
+		goto out;
+	}
+	if (!err)
 		err = parse_dep(&m, why);
-	if (!err && m.dep_text)
+	if (!err)
 		err = resolve(&m, names, n, why);
 out:
 	free(m.module);
-	free(m.dep_text);
-	free(m.builtin_text);
+	unmap(&m.dep);
+	unmap(&m.builtin);
 	if (err)
 		module_list_free(list);
 	return err;
