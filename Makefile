@@ -206,14 +206,18 @@ bench-breakdown: export NINEPIN_BUILD = $(abspath $(BUILD))
 bench-breakdown: breakdown-programs
 	@tests/bench/breakdown/run $(OPTIONS)
 
-BENCH = $(addprefix $(BUILD)/bench/,calls timed init initrd)
-$(filter-out %/initrd,$(BENCH)): $(BUILD)/bench/%: $(PLAIN)/obj/tests/bench/%.o
+BENCH = $(addprefix $(BUILD)/bench/,calls timed init initrd tiny)
+$(filter-out %/initrd %/tiny,$(BENCH)): $(BUILD)/bench/%: $(PLAIN)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
 $(BUILD)/bench/initrd: $(PLAIN)/obj/tests/bench/initrd.o $(call lib,$(PLAIN),boot) \
 		$(filter-out $(addprefix %/,hostrun.o qemu.o options.o),$(HOSTRUN))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+$(BUILD)/bench/tiny: tests/bench/tiny.S $(KERNEL)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -DRELEASE="\"$$(ls $(BUILD)/kernel/lib/modules)\"" -nostdlib -static -no-pie \
+		-Wl,--build-id=none,-Ttext-segment=0x200000,-z,noseparate-code,-e,entry -o $@ $<
 
 .PHONY: bench bench-quick
 bench bench-quick: export NINEPIN_NO_MAKE = 1
