@@ -206,7 +206,7 @@ bench-breakdown: export NINEPIN_BUILD = $(abspath $(BUILD))
 bench-breakdown: breakdown-programs
 	@tests/bench/breakdown/run $(OPTIONS)
 
-BENCH = $(addprefix $(BUILD)/bench/,calls timed init initrd tiny)
+BENCH = $(addprefix $(BUILD)/bench/,calls timed loaded init initrd tiny)
 $(filter-out %/initrd %/tiny,$(BENCH)): $(BUILD)/bench/%: $(PLAIN)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
@@ -218,6 +218,11 @@ $(BUILD)/bench/tiny: tests/bench/tiny.S $(KERNEL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -DRELEASE="\"$$(ls $(BUILD)/kernel/lib/modules)\"" -nostdlib -static -no-pie \
 		-Wl,--build-id=none,-Ttext-segment=0x200000,-z,noseparate-code,-e,entry -o $@ $<
+
+# What tests/bench/fairness needs.
+.PHONY: fairness-programs
+fairness-programs: $(BUILD)/bench/loaded $(BUILD)/guest/dm $(BUILD)/ninepin $(BUILD)/hostrun $(KERNEL) \
+		| packages-host
 
 .PHONY: bench bench-quick
 bench bench-quick: export NINEPIN_NO_MAKE = 1
