@@ -74,12 +74,24 @@ static bool in_place(struct p9_req *req, struct p9_io *io)
 	return true;
 }
 
+/*
+ * A descriptor is closed come what may, and what was locked is given back: the client has forgotten
+ * it by then.
+ */
+static bool gives_back(const struct p9_io *io)
+{
+	return io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && p9_lock_gives(io->lock));
+}
+
 long p9_await(struct p9_req *req, struct p9_io *io)
 {
 	bool hosts = io->op < P9_IO_HOST_OPS;
 
 	io->req = req;
 	io->res = 0;
+	/* What could go on after an error must not, where the client is told that nothing was done. */
+	if (hosts && req->dropped && !gives_back(io))
+		return io->res = -ECANCELED;
 	if (!hosts || !in_place(req, io)) {
 		req->io = io;
 		p9_co_wait(&req->co);
@@ -93,13 +105,7 @@ bool p9_req_may_drop(const struct p9_io *io)
 {
 	const struct p9_req *req = io->req;
 
-	/*
-	 * A descriptor is closed come what may, and what was locked is given back: the client has
-	 * forgotten it by then.
-	 */
-	if (io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && p9_lock_gives(io->lock)))
-		return false;
-	return !req->acted && atomic_load(&req->flushed);
+	return !gives_back(io) && !req->acted && atomic_load(&req->flushed);
 }
 
 bool p9_req_drop(struct p9_io *io)

@@ -259,6 +259,46 @@ TEST_F(places, large_payloads_elsewhere_with_several_callers)
 	}
 }
 
+/* ---- what was flushed ---- */
+
+/* Has the budget of a kick used up, so that a walk to what is known is handed over, and flushes that. */
+static void *flushed_walk(void *arg)
+{
+	struct p9c **c = arg; /* for all else, the walk, the flush */
+	struct p9c_attr a;
+
+	p9_kick_begin();
+	for (int i = 0; i < P9_KICK_OPS; i++)
+		if (p9c_getattr(c[0], 1, &a))
+			abort();
+	p9c_build(c[1], P9_TWALK, "ddws", 0, 2, 1, "f");
+	p9c_build(c[2], P9_TFLUSH, "w", c[1]->tag);
+	if (p9c_submit(c[1]) || p9c_submit(c[2]))
+		abort();
+	p9_kick_end();
+	return NULL;
+}
+
+/* Its look at the name is dropped: it must not open the file instead. */
+TEST_F(places, a_dropped_request_does_nothing_more)
+{
+	struct p9c *c[3] = {self->c};
+	pthread_t thread;
+
+	set_class(&self->w, P9_FS_MEMORY);
+	for (int i = 1; i < 3; i++) {
+		c[i] = p9c_new(self->w.server, self->w.session, false);
+		c[i]->tag = (uint16_t)(10 + i);
+	}
+	pthread_create(&thread, NULL, flushed_walk, c);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, p9c_wait(c[2]));
+	EXPECT_EQ(P9C_DROPPED, p9c_wait(c[1]));
+	EXPECT_EQ(-EBADF, p9c_clunk(self->c, 2));
+	p9c_free(c[1]);
+	p9c_free(c[2]);
+}
+
 /* ---- workers ---- */
 
 #define STUCK 20
