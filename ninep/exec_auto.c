@@ -110,11 +110,17 @@ static __attribute__((noinline)) bool try_rw(struct p9_io *io)
 {
 	const bool write = io->op == P9_IO_WRITE;
 	ssize_t n;
+	int err;
 
 	if (io->flags & (P9_RW_DIRECT | P9_RW_WRITEOUT | P9_RW_ATIME))
 		return false;
 	if (write && atomic_load_explicit(&io->fs->writes_wait, memory_order_relaxed))
 		return false;
+	err = p9_wear(io->who);
+	if (err) {
+		io->res = err;
+		return true;
+	}
 	n = (write ? pwritev2 : preadv2)(io->fd, io->iov, (int)io->niov, (off_t)io->off, RWF_NOWAIT);
 	io->res = n < 0 ? -errno : n;
 	/* ext4 does not know it of buffered writes, and need not be asked again. */

@@ -3,6 +3,7 @@
 #include "kselftest_harness.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "ninep/node.h"
 #include "ninep/server.h"
@@ -178,6 +179,35 @@ TEST_F(places, local_read_that_changes_atime_elsewhere)
 	EXPECT_EQ(1, p9c_write(self->c, 2, 0, "T", 1));
 	EXPECT_EQ(4, p9c_read(self->c, 1, 0, 100));
 	EXPECT_EQ(here + 1, count(&self->w, P9_TREAD, P9_PATH_WORKER));
+}
+
+/*
+ * A write takes set-user-id bits away, and stops at quotas, by who writes. Few file systems write
+ * without waiting what is buffered (XFS does), but all are asked.
+ */
+TEST_F(places, local_write_in_place_as_the_writer)
+{
+	const struct iovec iov = {.iov_base = "T", .iov_len = 1};
+	struct p9_req *req = &self->w.session->req[0];
+	struct p9_io io = {
+		.op = P9_IO_WRITE,
+		.fs = self->w.share->root->fs,
+		.who = {.uid = 5000, .gid = 5000},
+		.fd = open(p9c_path(&self->w, "f"), O_WRONLY | O_CLOEXEC),
+		.iov = &iov,
+		.niov = 1,
+		.req = req,
+	};
+
+	if (geteuid())
+		SKIP(return, "only root acts as others");
+	ASSERT_LE(0, io.fd);
+	count(&self->w, P9_TWALK, P9_PATH_IN_PLACE); /* nobody else has the request */
+	req->place = P9_ON_CALLER;
+	p9_io_try(self->w.server, &io);
+	EXPECT_EQ(5000, syscall(SYS_setfsuid, -1));
+	p9_wear_own();
+	close(io.fd);
 }
 
 TEST_F(places, other_nothing_in_place)
