@@ -69,7 +69,7 @@ check "a stat in the host" is "$(how_often stat none function 'host kernel' vfs_
 check "a stat in a guest" is "$(how_often stat auto function 'guest kernel' vfs_statx)" 1.00
 check "the client's message" is "$(how_often stat auto function 'guest kernel' p9_client_rpc)" 1.00
 check "the server's" is "$(how_often stat auto function ninepin p9_submit)" 1.00
-check "the stat it makes" is "$(how_often stat auto function 'host kernel' vfs_statx)" 1.00
+check "the fstat it makes" is "$(how_often stat auto function 'host kernel' vfs_fstat)" 1.00
 exits=$(how_often stat auto function KVM svm_vcpu_run)
 check "the guest exits at least once for it" between 1 "$exits" 10
 # The host begins right behind VMRUN, in the middle of a function of 78 instructions; 21 of them are
