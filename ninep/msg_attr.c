@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "ninep/atime.h"
 #include "ninep/msg.h"
 #include "ninep/owner.h"
 #include "ninep/refusal.h"
@@ -80,13 +81,17 @@ static int set_size(struct p9_req *req, struct p9_fid *fid, uint64_t size)
 		return -EISDIR;
 	if (!S_ISREG(node->type) || size > INT64_MAX)
 		return -EINVAL;
-	if (fid->fd >= 0 && (fid->flags & P9_OPEN_ACCMODE))
-		return p9_ftruncate(req, node->fs, fid->fd, size);
-	fd = p9_reopen(req, node->fs, node->fd, O_WRONLY);
-	if (fd < 0)
-		return fd;
-	err = p9_ftruncate(req, node->fs, fd, size);
-	p9_close(req, node->fs, fd, true);
+	if (fid->fd >= 0 && (fid->flags & P9_OPEN_ACCMODE)) {
+		err = p9_ftruncate(req, node->fs, fid->fd, size);
+	} else {
+		fd = p9_reopen(req, node->fs, node->fd, O_WRONLY);
+		if (fd < 0)
+			return fd;
+		err = p9_ftruncate(req, node->fs, fd, size);
+		p9_close(req, node->fs, fd, true);
+	}
+	if (!err)
+		p9_atime_written(node);
 	return err;
 }
 

@@ -179,6 +179,10 @@ TEST_F(places, local_read_that_changes_atime_elsewhere)
 	EXPECT_EQ(1, p9c_write(self->c, 2, 0, "T", 1));
 	EXPECT_EQ(4, p9c_read(self->c, 1, 0, 100));
 	EXPECT_EQ(here + 1, count(&self->w, P9_TREAD, P9_PATH_WORKER));
+	/* Or changes in size. */
+	ASSERT_EQ(0, p9c_setattr(self->c, 2, &(struct p9c_attr){.size = 3}, P9_SET_SIZE));
+	EXPECT_EQ(3, p9c_read(self->c, 1, 0, 100));
+	EXPECT_EQ(here + 2, count(&self->w, P9_TREAD, P9_PATH_WORKER));
 }
 
 /*
