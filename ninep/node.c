@@ -493,6 +493,7 @@ static bool step_known(struct p9_req *req, struct p9_node *dir, const char *name
 {
 	struct p9_share *share = p9_req_share(req);
 	struct p9_node *there;
+	struct p9_fs *fs = NULL;
 	bool pinned = false;
 
 	pthread_mutex_lock(&share->lock);
@@ -500,6 +501,8 @@ static bool step_known(struct p9_req *req, struct p9_node *dir, const char *name
 	if (there) {
 		p9_node_get(there);
 		pinned = p9_node_try_pin(there);
+		/* Behind a mount point the folder's class says nothing. */
+		fs = there->fs == dir->fs ? dir->fs : NULL;
 	}
 	pthread_mutex_unlock(&share->lock);
 	if (!there)
@@ -508,7 +511,7 @@ static bool step_known(struct p9_req *req, struct p9_node *dir, const char *name
 		p9_node_put(share, req, there);
 		return false;
 	}
-	if (!p9_host_statx(req, dir->fs, dir->fd, name, stx) && is_file(there, stx)) {
+	if (!p9_host_statx(req, fs, dir->fd, name, stx) && is_file(there, stx)) {
 		p9_owner_show_node(req, there, there->fd, stx);
 		/* Its type may have changed, of a mapped file; and it may have lost this name. */
 		if (there->type == (stx->stx_mode & S_IFMT) && there->placed) {

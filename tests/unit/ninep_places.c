@@ -227,6 +227,26 @@ TEST_F(places, other_nothing_in_place)
 			     IN_PLACE(P9_TCLUNK));
 }
 
+/* What is mounted in a folder that never waits may well do so. */
+TEST_F(places, behind_a_mount_point_nothing_in_place)
+{
+	struct p9_filesystems *all = &self->w.server->filesystems;
+	struct p9_link *link = p9_hash_find(&self->w.session->fids.table, p9_hash_mix(1));
+	struct p9_node *node = p9_entry(link, struct p9_fid, link)->node;
+	struct p9_fs *fs = node->fs;
+	unsigned int n;
+
+	set_class(&self->w, P9_FS_MEMORY);
+	n = ELSEWHERE(P9_TWALK);
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 2, "f"));
+	EXPECT_EQ(n, ELSEWHERE(P9_TWALK));
+	node->fs = p9_fs_get(all, 4711, P9_FS_OTHER);
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 3, "f"));
+	EXPECT_EQ(n + 1, ELSEWHERE(P9_TWALK));
+	p9_fs_put(node->fs);
+	node->fs = fs;
+}
+
 /* ---- the budget of a kick ---- */
 
 TEST_F(places, a_kick_has_so_many_operations)
