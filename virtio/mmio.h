@@ -28,7 +28,8 @@
  * driver wrote to Status meanwhile (ACKNOWLEDGE, DRIVER). No driver comes from a reset to DRIVER_OK
  * without such an access: it must negotiate features (§3.1.1) and enable queues (§4.2.3.2) there.
  *
- * So from the driver's write of 0 to the guest's next exit, though Status reads 0,
+ * So from the driver's write of 0 to the guest's next exit that is no access to another virtio device,
+ * though Status reads 0,
  *   - requests in flight go on, and what they read may still arrive in their own buffers;
  *   - at most one chain for each thread that was just then giving one back still gets into the used
  *     ring, and an interrupt may follow.
@@ -144,7 +145,8 @@ void virtio_mmio_write(struct virtio_dev *vdev, uint64_t offset, const void *dat
 
 /*
  * Carries out a reset that the guest wrote into the page, if there is one: may wait as the reset does.
- * To be called, where there is a page, at each exit of the guest that is no access to the registers.
+ * To be called, where there is a page, at each exit of the guest that is no access to the registers, of
+ * this device or another.
  */
 void virtio_mmio_look(struct virtio_dev *vdev);
 
