@@ -68,7 +68,7 @@ static int open_regular(const char *path, size_t limit, size_t *size, int *err)
 static int read_file(const char *path, size_t limit, char **data, size_t *size)
 {
 	char *buf = NULL;
-	size_t cap, got = 0;
+	size_t cap = 0, got = 0;
 	int fd, err;
 
 	fd = open_regular(path, limit, &cap, &err);
