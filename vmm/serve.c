@@ -2,6 +2,7 @@
 /* `ninepin serve`: the 9P server alone, over a Unix socket. One thread and the server's workers. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -448,6 +449,11 @@ int serve_main(int argc, char **argv)
 	struct why why;
 	int err;
 
+	/*
+	 * A connection's session is large and hardly touched. Once one was given back, the C library
+	 * would take the next from its heap, and clear all of it.
+	 */
+	mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 	err = parse(&s, argc, argv, &why);
 	if (!err && s.help) {
 		fputs(usage_text, stdout);
