@@ -74,8 +74,8 @@ static const char usage_text[] =
 	"  --share HOST[:ro][,OPT…]   the folder; ro: every change is refused; OPT:\n"
 	"                       security_model=, fmode=, dmode=, uidmap=, gidmap=,\n"
 	"                       multidevs=, writeout=, as those of ninepin run\n"
-	"  --io auto|ring|sync  reach host files in place or by io_uring, always by\n"
-	"                       io_uring, by system calls only (auto)\n"
+	"  --io auto|ring|sync  reach host files in place where that cannot wait,\n"
+	"                       never in place, or by system calls only (auto)\n"
 	"Says on stderr when clients can connect; ends by SIGINT or SIGTERM. Run by root,\n"
 	"it acts as whatever user a client says it is: mind who can open the socket.\n"
 	"Exit status: 128+N ended by signal N, 123 ninepin failed, 125 not started.\n";
