@@ -105,6 +105,11 @@ int cpio_read(struct cpio *cpio, int fd);
 /* Paths are relative ("dev/console"). Parent folders are not made by themselves. */
 void cpio_dir(struct cpio *cpio, const char *path, unsigned int mode);
 void cpio_file(struct cpio *cpio, const char *path, unsigned int mode, const void *data, size_t len);
+/*
+ * A file of size bytes that are read from the beginning of fd to where they go. Returns where that is, or NULL:
+ * an error sticks, as of cpio_file(), read(2)'s, or -EIO if there are fewer bytes.
+ */
+const uint8_t *cpio_file_from(struct cpio *cpio, const char *path, unsigned int mode, int fd, size_t size);
 void cpio_symlink(struct cpio *cpio, const char *path, const char *target);
 void cpio_chardev(struct cpio *cpio, const char *path, unsigned int mode, unsigned int major,
 		  unsigned int minor);
@@ -123,14 +128,19 @@ struct module_list {
 
 /*
  * Finds each name (dashes and underscores are alike) and all it depends on, in load order, from
- * DIR/modules.dep; what DIR/modules.builtin has is skipped. DIR is a /lib/modules/VERSION.
+ * DIR/modules.dep.bin, or DIR/modules.dep if that is not there; what DIR/modules.builtin has is skipped. DIR is a
+ * /lib/modules/VERSION.
  * A name that ends with '?' may be missing. -ENOENT names every missing one; nothing is leaked.
  */
 int modules_resolve(struct module_list *list, const char *dir, const char *const *names, size_t n,
 		    struct why *why);
 void module_list_free(struct module_list *list);
 
-/* Reads a module, unpacking .ko.xz, .ko.zst and .ko.gz. *data is malloc'd, the caller frees it. */
-int module_read(const char *path, uint8_t **data, size_t *size, struct why *why);
+/*
+ * Writes the module that path is to inside (a path as of cpio_file()), unpacking .ko.xz, .ko.zst and .ko.gz. 0, or a
+ * negative errno with a sentence; that the archive has no room is left to it (cpio->err), and 0.
+ */
+int module_write(struct cpio *cpio, const char *inside, unsigned int mode, const char *path,
+		 struct why *why);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,11 +41,21 @@ static void pad(struct cpio *cpio)
 	put(cpio, zero, -cpio->len & (CPIO_ALIGN - 1));
 }
 
-static void entry(struct cpio *cpio, const char *path, unsigned int mode, unsigned int rmajor,
-		  unsigned int rminor, const void *data, size_t len)
+static uint8_t *put_number(uint8_t *at, uint32_t number)
+{
+	static const char digit[] = "0123456789ABCDEF";
+
+	for (int shift = 28; shift >= 0; shift -= 4)
+		*at++ = (uint8_t)digit[number >> shift & 0xf];
+	return at;
+}
+
+/* All of an entry that comes before its data, which has len bytes. */
+static void header(struct cpio *cpio, const char *path, unsigned int mode, unsigned int rmajor,
+		   unsigned int rminor, size_t len)
 {
 	size_t name_size = strlen(path) + 1;
-	char header[CPIO_HEADER + 1];
+	uint8_t *at;
 
 	/* What the kernel would pass over without a word must not get into the archive. */
 	if (!cpio->err && len > UINT32_MAX)
@@ -60,13 +69,26 @@ static void entry(struct cpio *cpio, const char *path, unsigned int mode, unsign
 	 * The kernel takes regular files with nlink > 1 and the same inode number for one file.
 	 * Owner, group and time are 0.
 	 */
-	snprintf(header, sizeof(header),
-		 "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", cpio->ino++, mode, 0,
-		 0, S_ISDIR(mode) ? 2 : 1, 0, (unsigned int)len, 0, 0, rmajor, rminor,
-		 (unsigned int)name_size, 0);
-	put(cpio, header, CPIO_HEADER);
+	at = take(cpio, CPIO_HEADER);
+	if (at) {
+		const uint32_t number[] = {
+			cpio->ino++, mode, 0, 0, S_ISDIR(mode) ? 2 : 1, 0, (uint32_t)len, 0, 0, rmajor,
+			rminor, (uint32_t)name_size, 0,
+		};
+
+		memcpy(at, "070701", 6);
+		at += 6;
+		for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+			at = put_number(at, number[i]);
+	}
 	put(cpio, path, name_size);
 	pad(cpio);
+}
+
+static void entry(struct cpio *cpio, const char *path, unsigned int mode, unsigned int rmajor,
+		  unsigned int rminor, const void *data, size_t len)
+{
+	header(cpio, path, mode, rmajor, rminor, len);
 	put(cpio, data, len);
 	pad(cpio);
 }
@@ -104,6 +126,27 @@ void cpio_dir(struct cpio *cpio, const char *path, unsigned int mode)
 void cpio_file(struct cpio *cpio, const char *path, unsigned int mode, const void *data, size_t len)
 {
 	entry(cpio, path, S_IFREG | (mode & 07777), 0, 0, data, len);
+}
+
+const uint8_t *cpio_file_from(struct cpio *cpio, const char *path, unsigned int mode, int fd, size_t size)
+{
+	uint8_t *data;
+	size_t done = 0;
+
+	header(cpio, path, S_IFREG | (mode & 07777), 0, 0, size);
+	data = take(cpio, size);
+	while (data && done < size) {
+		ssize_t n = pread(fd, data + done, size - done, (off_t)done);
+
+		if (n > 0) {
+			done += (size_t)n;
+		} else if (n == 0 || errno != EINTR) {
+			cpio->err = n ? -errno : -EIO;
+			return NULL;
+		}
+	}
+	pad(cpio);
+	return cpio->err ? NULL : data;
 }
 
 void cpio_symlink(struct cpio *cpio, const char *path, const char *target)

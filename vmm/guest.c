@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -195,17 +194,13 @@ static int write_module(struct cpio *cpio, const struct guest_spec *spec, const 
 {
 	char name[MODULE_NAME_MAX];
 	char inside[MODULE_NAME_MAX + 32];
-	uint8_t *data;
-	size_t size;
 	int ret;
 
-	ret = module_read(path, &data, &size, why);
-	if (ret)
-		return ret;
 	module_name(name, path);
 	snprintf(inside, sizeof(inside), GUEST_MODULES_DIR "/%s.ko", name);
-	cpio_file(cpio, inside, 0600, data, size);
-	free(data);
+	ret = module_write(cpio, inside, 0600, path, why);
+	if (ret)
+		return ret;
 	if (asprintf(order, "/%s%s", inside, module_params(spec, name)) < 0) {
 		*order = NULL;
 		return why_fail(why, -ENOMEM, "no memory for the list of modules");
@@ -223,15 +218,9 @@ static int write_busybox(struct cpio *cpio, const char *path, struct why *why)
 	static const char group[] = "root:x:0:\nnogroup:x:65534:\n";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	void *data;
 	int ret = 0;
 
 	if (fd < 0 || fstat(fd, &st)) {
-		ret = why_fail(why, -errno, "busybox for the guest: %s: %s", path, strerror(errno));
-		goto out;
-	}
-	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED) {
 		ret = why_fail(why, -errno, "busybox for the guest: %s: %s", path, strerror(errno));
 		goto out;
 	}
@@ -240,8 +229,10 @@ static int write_busybox(struct cpio *cpio, const char *path, struct why *why)
 	cpio_file(cpio, "etc/group", 0644, group, strlen(group));
 	cpio_dir(cpio, "root", 0700);
 	cpio_dir(cpio, "bin", 0755);
-	cpio_file(cpio, "bin/busybox", 0755, data, (size_t)st.st_size);
-	munmap(data, (size_t)st.st_size);
+	if (!cpio_file_from(cpio, "bin/busybox", 0755, fd, (size_t)st.st_size) &&
+	    cpio->err != -ENOSPC)
+		ret = why_fail(why, cpio->err, "busybox for the guest: %s: %s", path,
+			       strerror(-cpio->err));
 out:
 	if (fd >= 0)
 		close(fd);

@@ -29,15 +29,9 @@ static int add_modules(struct archive *archive, const char *dir, struct why *why
 	ret = archive_dir(archive, "/modules", why);
 	for (size_t i = 0; i < list.n && !ret; i++) {
 		char path[64];
-		uint8_t *data;
-		size_t size;
 
-		ret = module_read(list.path[i], &data, &size, why);
-		if (ret)
-			break;
 		snprintf(path, sizeof(path), "modules/%03zu.ko", i);
-		cpio_file(&archive->cpio, path, 0644, data, size);
-		free(data);
+		ret = module_write(&archive->cpio, path, 0644, list.path[i], why);
 	}
 	module_list_free(&list);
 	return ret;

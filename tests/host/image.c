@@ -118,6 +118,7 @@ static int find_version(const struct options *options, char *version, size_t siz
 static int add_kernel(struct archive *archive, const struct options *options, const char *version,
 		      struct why *why)
 {
+	static const char *const indexes[] = { "modules.dep", "modules.dep.bin", "modules.builtin" };
 	struct module_list list;
 	char tree[PATH_MAX / 2], from[PATH_MAX], to[PATH_MAX];
 	int ret;
@@ -134,11 +135,9 @@ static int add_kernel(struct archive *archive, const struct options *options, co
 	}
 	module_list_free(&list);
 
-	for (int i = 0; i < 2 && !ret; i++) {
-		const char *name = i ? "modules.builtin" : "modules.dep";
-
-		snprintf(from, sizeof(from), "%s/%s", tree, name);
-		snprintf(to, sizeof(to), "/usr/lib/modules/%s/%s", version, name);
+	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]) && !ret; i++) {
+		snprintf(from, sizeof(from), "%s/%s", tree, indexes[i]);
+		snprintf(to, sizeof(to), "/usr/lib/modules/%s/%s", version, indexes[i]);
 		ret = archive_add(archive, from, to, why);
 	}
 	if (!ret) {

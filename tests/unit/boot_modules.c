@@ -304,6 +304,30 @@ static size_t pack(enum packing packing, const uint8_t *plain, uint8_t *out, siz
 	}
 }
 
+/* Into an archive of one file: its data, which the next call overwrites. */
+static int read_module(const char *path, const uint8_t **data, size_t *size, struct why *why)
+{
+	static uint8_t buf[PLAIN_SIZE * 3];
+	struct cpio cpio;
+	unsigned int n;
+	int err;
+
+	cpio_begin(&cpio, buf, sizeof(buf));
+	err = module_write(&cpio, "m.ko", 0600, path, why);
+	if (err)
+		return err;
+	if (cpio.err)
+		return cpio.err;
+	/* The number of bytes in the header, then the name and a NUL, and padding up to 4. */
+	if (sscanf((char *)buf + 54, "%8x", &n) != 1)
+		abort();
+	if (cpio.len != 116 + (n + 3) / 4 * 4)
+		abort();
+	*data = buf + 116;
+	*size = n;
+	return 0;
+}
+
 static const enum packing packings[] = {PACKING_NONE, PACKING_GZIP, PACKING_XZ, PACKING_ZSTD};
 
 TEST_F(modules, read_in_each_packing)
@@ -315,43 +339,67 @@ TEST_F(modules, read_in_each_packing)
 	snprintf(path, sizeof(path), "%s/module", self->dir);
 	for (int i = 0; i < 4; i++) {
 		size_t n = pack(packings[i], plain, packed, sizeof(packed)), size;
-		uint8_t *data;
+		const uint8_t *data;
 
 		EXPECT_EQ(packing_of(packed, n), packings[i]);
 		write_file(self->dir, "module", packed, n);
-		ASSERT_EQ(module_read(path, &data, &size, &self->why), 0);
+		ASSERT_EQ(read_module(path, &data, &size, &self->why), 0);
 		ASSERT_EQ(size, PLAIN_SIZE);
 		EXPECT_EQ(memcmp(data, plain, size), 0);
-		free(data);
+	}
+}
+
+TEST_F(modules, an_archive_without_room)
+{
+	static uint8_t plain[PLAIN_SIZE], packed[PLAIN_SIZE * 2], buf[PLAIN_SIZE];
+	struct cpio cpio;
+	char path[256];
+
+	make_plain(plain);
+	snprintf(path, sizeof(path), "%s/module", self->dir);
+	for (int i = 0; i < 4; i++) {
+		size_t n = pack(packings[i], plain, packed, sizeof(packed));
+
+		write_file(self->dir, "module", packed, n);
+		/* None for what is packed, for what is unpacked, and for the last byte of that. */
+		for (int k = 0; k < 3; k++) {
+			size_t cap = 116 + (size_t[]){ n - 1, n, PLAIN_SIZE - 1 }[k];
+
+			if (i == 0 && k == 1)
+				continue;
+			cpio_begin(&cpio, buf, cap < sizeof(buf) ? cap : sizeof(buf));
+			EXPECT_EQ(module_write(&cpio, "m.ko", 0600, path, &self->why), 0);
+			EXPECT_EQ(cpio_end(&cpio), -ENOSPC);
+		}
 	}
 }
 
 TEST_F(modules, what_is_no_module)
 {
 	char path[256];
-	uint8_t *data;
+	const uint8_t *data;
 	size_t size;
 
 	snprintf(path, sizeof(path), "%s/module", self->dir);
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -ENOENT);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -ENOENT);
 	EXPECT_NE(strstr(self->why.text, path), NULL);
 	EXPECT_NE(strstr(self->why.text, "depmod"), NULL);
 	write_text(self->dir, "module", "");
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -ENOEXEC);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -ENOEXEC);
 	write_text(self->dir, "module", "\x7f\x45L");
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -ENOEXEC);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -ENOEXEC);
 	write_text(self->dir, "module", "a text");
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -ENOEXEC);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -ENOEXEC);
 	EXPECT_NE(strstr(self->why.text, path), NULL);
 	write_text(self->dir, "module", "BZh91AY");
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -ENOTSUP);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -ENOTSUP);
 	EXPECT_NE(strstr(self->why.text, "bzip2"), NULL);
 	write_text(self->dir, "module", "\xfd\x37zXZ");
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -ENOEXEC);
-	EXPECT_EQ(module_read(self->dir, &data, &size, &self->why), -EISDIR);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -ENOEXEC);
+	EXPECT_EQ(read_module(self->dir, &data, &size, &self->why), -EISDIR);
 	unlink(path);
 	ASSERT_EQ(mkfifo(path, 0600), 0);
-	EXPECT_EQ(module_read(path, &data, &size, &self->why), -EINVAL);
+	EXPECT_EQ(read_module(path, &data, &size, &self->why), -EINVAL);
 }
 
 /* ---- unpack() itself ---- */
