@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HUGE_PAGE (2ull << 20)
+
 static const struct {
 	int cap;
 	const char *name;
@@ -93,6 +95,26 @@ int vm_check(struct why *why)
 	return err;
 }
 
+/*
+ * Memory that begins at a huge page's boundary, as the guest's addresses do: else KVM cannot map a huge page
+ * as one, and the guest's first touch of each 4 KiB is an exit. NULL and errno.
+ */
+static void *map_ram(uint64_t size)
+{
+	uint64_t skip;
+	char *host;
+
+	host = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (host == MAP_FAILED)
+		return NULL;
+	skip = -(uintptr_t)host & (HUGE_PAGE - 1);
+	if (skip)
+		munmap(host, skip);
+	munmap(host + skip + size, HUGE_PAGE - skip);
+	return host + skip;
+}
+
 static int add_ram(struct vm *vm, uint64_t gpa, uint64_t size, struct why *why)
 {
 	struct kvm_userspace_memory_region slot = {
@@ -102,9 +124,8 @@ static int add_ram(struct vm *vm, uint64_t gpa, uint64_t size, struct why *why)
 	};
 	void *host;
 
-	host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		    -1, 0);
-	if (host == MAP_FAILED)
+	host = map_ram(size);
+	if (!host)
 		return why_fail(why, -errno,
 				"no address space for %llu MiB of guest memory (%s): give less with --mem",
 				(unsigned long long)(size >> 20), strerror(errno));
