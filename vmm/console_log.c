@@ -10,7 +10,6 @@
 
 void console_log_init(struct console_log *log, int file, bool echo)
 {
-	memset(log, 0, sizeof(*log));
 	pthread_mutex_init(&log->lock, NULL);
 	log->file = file;
 	log->echo = echo;

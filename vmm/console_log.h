@@ -33,7 +33,7 @@ struct console_log {
 	void *arg;
 };
 
-/* file is taken over (closed by console_log_destroy()); -1 for none. */
+/* *log is all zero before: it is large. file is taken over (closed by console_log_destroy()); -1 for none. */
 void console_log_init(struct console_log *log, int file, bool echo);
 void console_log_destroy(struct console_log *log);
 

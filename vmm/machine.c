@@ -210,7 +210,6 @@ int machine_new(struct machine *m, const struct machine_config *config, struct w
 	unsigned int n = 0;
 	int err;
 
-	memset(m, 0, sizeof(*m));
 	err = vm_new(&m->vm, config->ram, config->cpus, false, why) ?:
 		      virtio_bus_init(&m->virtio, &m->vm, why);
 	if (err)

@@ -68,7 +68,8 @@ struct machine {
 };
 
 /*
- * Makes the machine; no thread runs yet. The calling thread becomes the 9P server's (p9.h).
+ * Makes the machine; no thread runs yet. *m is all zero before: it is large, and most of it never in use, so that
+ * it is better not written to. The calling thread becomes the 9P server's (p9.h).
  * Negative errno and a sentence. machine_free() is right after either.
  */
 int machine_new(struct machine *m, const struct machine_config *config, struct why *why);

@@ -103,7 +103,7 @@ TEST_F(log, panic)
 TEST(file_gets_all)
 {
 	char path[] = "/tmp/vmm_console_log.XXXXXX", text[64] = "";
-	struct console_log log;
+	struct console_log log = { 0 };
 	int fd = mkstemp(path);
 
 	ASSERT_GE(fd, 0);

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <linux/posix_acl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -104,6 +106,30 @@ TEST_F(walk, symlinks)
 	memset(&self->facts, 0, sizeof(self->facts));
 	ASSERT_EQ(facts_gather(&self->facts, &self->source, "a/relative/c", 0), 0);
 	EXPECT_STREQ(walked(&self->facts, self->dir), "/ /tmp D D/a D D/b D/b/c");
+}
+
+/* Few have one of more than some entries; then it is read, too. */
+TEST_F(walk, a_long_acl)
+{
+	struct {
+		uint32_t version;
+		struct acl_entry entry[44];
+	} acl = { .version = 2 };
+	size_t n = 0;
+
+	acl.entry[n++] = (struct acl_entry){ ACL_USER_OBJ, 7, ~0u };
+	while (n < 41)
+		acl.entry[n++] = (struct acl_entry){ ACL_USER, 5, 1000 + n };
+	acl.entry[n++] = (struct acl_entry){ ACL_GROUP_OBJ, 5, ~0u };
+	acl.entry[n++] = (struct acl_entry){ ACL_MASK, 5, ~0u };
+	acl.entry[n++] = (struct acl_entry){ ACL_OTHER, 0, ~0u };
+	ASSERT_EQ(mkdir("a", 0750), 0);
+	if (setxattr("a", "system.posix_acl_access", &acl, sizeof(acl), 0))
+		SKIP(return, "this file system has no ACLs");
+	ASSERT_EQ(facts_gather(&self->facts, &self->source, "a", geteuid()), 0);
+	ASSERT_EQ(self->facts.place[3].acl.n, 44);
+	EXPECT_EQ(self->facts.place[3].acl.entry[40].tag, ACL_USER);
+	EXPECT_EQ(self->facts.place[3].acls, PLACE_YES);
 }
 
 TEST_F(walk, symlink_to_itself)

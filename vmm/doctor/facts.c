@@ -72,15 +72,22 @@ static ssize_t get_xattr(int fd, const char *name, void *value, size_t size)
 /* malloc'd, with a NUL after its end; NULL and errno. */
 static char *read_xattr(int fd, const char *name, size_t *size)
 {
-	char *value = calloc(1, XATTR_SIZE_MAX + 1);
+	/* Most have none, or a short one; and the kernel clears as much memory as it is given. */
+	size_t room = 256;
+	char *value;
 	ssize_t n;
 
-	if (!value)
-		return NULL;
-	n = get_xattr(fd, name, value, XATTR_SIZE_MAX);
-	if (n < 0) {
+	for (;;) {
+		value = calloc(1, room + 1);
+		if (!value)
+			return NULL;
+		n = get_xattr(fd, name, value, room);
+		if (n >= 0)
+			break;
 		free(value);
-		return NULL;
+		if (errno != ERANGE || room == XATTR_SIZE_MAX)
+			return NULL;
+		room = XATTR_SIZE_MAX;
 	}
 	*size = (size_t)n;
 	return value;
