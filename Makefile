@@ -191,9 +191,9 @@ $(PLUGINS):
 
 # Where the instructions of a call go: a plugin for QEMU that counts, a program that it counts, and one
 # that names what was counted.
-BREAKDOWN = $(BUILD)/bench/count.so $(BUILD)/bench/marked $(BUILD)/bench/report
+BREAKDOWN = $(addprefix $(BUILD)/bench/,count.so marked started tiny report)
 BREAKDOWN_OBJ = $(PLAIN)/obj/tests/bench/breakdown
-$(BUILD)/bench/marked: $(BREAKDOWN_OBJ)/marked.o
+$(BUILD)/bench/marked $(BUILD)/bench/started: $(BUILD)/bench/%: $(BREAKDOWN_OBJ)/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
 $(BUILD)/bench/report: $(patsubst %,$(BREAKDOWN_OBJ)/%.o,report counts names families)
@@ -214,9 +214,9 @@ $(BUILD)/bench/initrd: $(PLAIN)/obj/tests/bench/initrd.o $(call lib,$(PLAIN),boo
 		$(filter-out $(addprefix %/,hostrun.o qemu.o options.o),$(HOSTRUN))
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
-$(BUILD)/bench/tiny: tests/bench/tiny.S $(KERNEL)
+$(BUILD)/bench/tiny: tests/bench/tiny.S tests/bench/breakdown/marker.h $(KERNEL)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -DRELEASE="\"$$(ls $(BUILD)/kernel/lib/modules)\"" -nostdlib -static -no-pie \
+	$(Q)$(CC) -I. -DRELEASE="\"$$(ls $(BUILD)/kernel/lib/modules)\"" -nostdlib -static -no-pie \
 		-Wl,--build-id=none,-Ttext-segment=0x200000,-z,noseparate-code,-e,entry -o $@ $<
 
 # What tests/bench/fairness needs.

@@ -315,7 +315,7 @@ static bool read_stretch(struct stretch *s, FILE *list, FILE *in, const char *di
 
 	if (words == EOF)
 		return false;
-	if (words != 4 || !s->n || !s->ticks)
+	if (words != 4 || !s->n)
 		die("%s/stretches has a line that is none", dir);
 	if (!in_host(s))
 		read_guest(dir, s->io);
