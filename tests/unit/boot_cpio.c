@@ -163,6 +163,41 @@ TEST(raw_bytes_are_padded_so_that_members_stay_aligned)
 	}
 }
 
+TEST(a_file_is_read_to_where_it_goes)
+{
+	int fd = memfd_create("file", 0);
+	uint8_t buf[1024];
+	struct member m;
+	struct cpio c;
+	size_t at = 0;
+
+	ASSERT_EQ(pwrite(fd, "hello", 5, 0), 5);
+	ASSERT_EQ(lseek(fd, 2, SEEK_SET), 2);
+	memset(buf, 0xaa, sizeof(buf));
+	cpio_begin(&c, buf, sizeof(buf));
+	EXPECT_EQ(cpio_file_from(&c, "f", S_IFDIR | 04755, fd, 5), buf + 112);
+	EXPECT_NE(cpio_file_from(&c, "empty", 0644, fd, 0), NULL);
+	ASSERT_EQ(cpio_end(&c), 0);
+	ASSERT_EQ(next(buf, c.len, &at, &m), 1);
+	EXPECT_EQ(m.mode, S_IFREG | 04755);
+	ASSERT_EQ(m.size, 5);
+	EXPECT_EQ(memcmp(m.data, "hello\0\0\0", 8), 0);
+	ASSERT_EQ(next(buf, c.len, &at, &m), 1);
+	EXPECT_EQ(m.size, 0);
+
+	/* A file that has become shorter, one that cannot be read, and no room. */
+	cpio_begin(&c, buf, sizeof(buf));
+	EXPECT_EQ(cpio_file_from(&c, "f", 0644, fd, 6), NULL);
+	EXPECT_EQ(cpio_end(&c), -EIO);
+	cpio_begin(&c, buf, sizeof(buf));
+	EXPECT_EQ(cpio_file_from(&c, "f", 0644, -1, 5), NULL);
+	EXPECT_EQ(cpio_end(&c), -EBADF);
+	cpio_begin(&c, buf, 112 + 4);
+	EXPECT_EQ(cpio_file_from(&c, "f", 0644, fd, 5), NULL);
+	EXPECT_EQ(cpio_end(&c), -ENOSPC);
+	close(fd);
+}
+
 TEST(a_file_fits_exactly_or_not_at_all)
 {
 	int fd = memfd_create("initrd", 0), closed = dup(fd);

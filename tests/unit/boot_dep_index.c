@@ -211,10 +211,8 @@ TEST(nodes_that_do_not_fit)
 	for (int i = 0; i < 3; i++) {
 		file.len = 12;
 		put_number(&file, i != 0);
-		if (i) {
-			put_number(&file, 0);
-			put(&file, "x", i - 1);
-		}
+		put_number(&file, 0);
+		put(&file, "x", i ? i - 1 : 2);
 		set_number(&file, 8, VALUES | 12);
 		EXPECT_EQ(find(&file, file.len, "", line), -EBADMSG);
 	}
