@@ -452,7 +452,7 @@ int module_write(struct cpio *cpio, const char *inside, unsigned int mode, const
 	const uint8_t *data = NULL;
 	uint8_t *unpacked = NULL;
 	enum packing packing;
-	size_t size;
+	size_t size = 0;
 	int fd, err;
 
 	fd = open_regular(path, MODULE_MAX, &size, &err);
