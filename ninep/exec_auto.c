@@ -41,13 +41,7 @@ __attribute__((noinline)) void p9_kick_end(void)
 /* Bytes that io moves by copying. */
 static size_t payload(const struct p9_io *io)
 {
-	size_t len = 0;
-
-	if (io->op != P9_IO_READ && io->op != P9_IO_WRITE)
-		return 0;
-	for (unsigned int i = 0; i < io->niov; i++)
-		len += io->iov[i].iov_len;
-	return len;
+	return io->op == P9_IO_READ || io->op == P9_IO_WRITE ? io->data.len : 0;
 }
 
 /* Whether the kick that is being served may be kept up by io, too. */
@@ -121,7 +115,8 @@ static __attribute__((noinline)) bool try_rw(struct p9_io *io)
 		io->res = err;
 		return true;
 	}
-	n = (write ? pwritev2 : preadv2)(io->fd, io->iov, (int)io->niov, (off_t)io->off, RWF_NOWAIT);
+	n = (write ? pwritev2 : preadv2)(io->fd, io->data.iov, (int)io->data.n, (off_t)io->off,
+					 RWF_NOWAIT);
 	io->res = n < 0 ? -errno : n;
 	/* ext4 does not know it of buffered writes, and need not be asked again. */
 	if (write && io->res == -EOPNOTSUPP)

@@ -94,7 +94,7 @@ static long lock(const struct p9_io *io)
 
 static long write_at(const struct p9_io *io)
 {
-	ssize_t n = pwritev(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+	ssize_t n = pwritev(io->fd, io->data.iov, (int)io->data.n, (off_t)io->off);
 	bool append = io->flags & P9_RW_APPEND; /* then all of the file */
 
 	if (n > 0 && (io->flags & P9_RW_WRITEOUT) &&
@@ -148,7 +148,7 @@ static long call(struct p9_io *io)
 	case P9_IO_SET_CREDS:
 		return p9_owner_call(io);
 	case P9_IO_READ:
-		return preadv(io->fd, io->iov, (int)io->niov, (off_t)io->off);
+		return preadv(io->fd, io->data.iov, (int)io->data.n, (off_t)io->off);
 	case P9_IO_WRITE:
 		return write_at(io);
 	case P9_IO_FSYNC:

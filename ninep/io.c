@@ -237,7 +237,7 @@ int p9_utimes(struct p9_req *req, struct p9_fs *fs, int fd, const struct timespe
 
 /* A write by others than root takes set-user-id bits away, so it matters whose it is. */
 static ssize_t rwv(enum p9_op op, struct p9_req *req, struct p9_fs *fs, int fd,
-		   const struct iovec *iov, size_t niov, uint64_t off, unsigned int how)
+		   const struct p9_pieces *data, uint64_t off, unsigned int how)
 {
 	const bool writeout = op == P9_IO_WRITE &&
 			      (p9_req_share(req)->config.flags & P9_SHARE_WRITEOUT);
@@ -247,24 +247,23 @@ static ssize_t rwv(enum p9_op op, struct p9_req *req, struct p9_fs *fs, int fd,
 		.who = op == P9_IO_WRITE ? req->who : own,
 		.fd = fd,
 		.flags = how | (writeout ? P9_RW_WRITEOUT : 0),
-		.iov = iov,
-		.niov = (unsigned int)niov,
+		.data = *data,
 		.off = off,
 	};
 
 	return p9_await(req, &io);
 }
 
-ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov, size_t niov,
+ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct p9_pieces *data,
 		 uint64_t off, unsigned int how)
 {
-	return rwv(P9_IO_READ, req, fs, fd, iov, niov, off, how);
+	return rwv(P9_IO_READ, req, fs, fd, data, off, how);
 }
 
-ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov,
-		  size_t niov, uint64_t off, unsigned int how)
+ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct p9_pieces *data,
+		  uint64_t off, unsigned int how)
 {
-	return rwv(P9_IO_WRITE, req, fs, fd, iov, niov, off, how);
+	return rwv(P9_IO_WRITE, req, fs, fd, data, off, how);
 }
 
 int p9_fsync(struct p9_req *req, struct p9_fs *fs, int fd, bool data_only)

@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 
 #include "ninep/identity.h"
+#include "ninep/p9.h"
 
 struct file_handle;
 struct p9_creds;
@@ -111,8 +112,7 @@ struct p9_io {
 		};
 		struct timespec times[2];
 		struct {
-			const struct iovec *iov;
-			unsigned int niov;
+			struct p9_pieces data;
 			uint64_t off;
 		};
 		struct {
@@ -175,10 +175,10 @@ int p9_setxattr(struct p9_req *req, const struct p9_node *node, const char *name
 int p9_removexattr(struct p9_req *req, const struct p9_node *node, const char *name);
 
 /* Bytes read or written; may be fewer than asked for. `how`: P9_RW_DIRECT, …_APPEND, …_ATIME. */
-ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov, size_t niov,
+ssize_t p9_readv(struct p9_req *req, struct p9_fs *fs, int fd, const struct p9_pieces *data,
 		 uint64_t off, unsigned int how);
-ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct iovec *iov,
-		  size_t niov, uint64_t off, unsigned int how);
+ssize_t p9_writev(struct p9_req *req, struct p9_fs *fs, int fd, const struct p9_pieces *data,
+		  uint64_t off, unsigned int how);
 int p9_fsync(struct p9_req *req, struct p9_fs *fs, int fd, bool data_only);
 /* `written`: closing may start writing out. With req NULL: here and now. */
 int p9_close(struct p9_req *req, struct p9_fs *fs, int fd, bool written);

@@ -80,7 +80,7 @@ static void begin(struct p9_req *req)
 
 	if (!msize)
 		msize = P9_MSIZE_MAX;
-	p9_out_init(&req->out, req->r_iov, req->r_len < msize ? req->r_len : msize);
+	p9_out_init(&req->out, req->r_iov, req->r.len < msize ? req->r.len : msize);
 	req->payload = 0;
 	p9_put(&req->out, header, sizeof(header));
 }

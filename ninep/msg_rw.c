@@ -17,17 +17,14 @@ static int check_file(const struct p9_fid *fid, uint64_t off)
 	return off <= INT64_MAX ? 0 : -EINVAL;
 }
 
-/* The pieces of iov, of `total` bytes, that hold len bytes behind the first skip. */
-static const struct iovec *pieces(struct p9_req *req, const struct iovec *iov, size_t niov,
-				  size_t total, size_t skip, size_t len, size_t *n)
+/* The len bytes of a message behind the first skip, which are there. */
+static struct p9_pieces part(struct p9_req *req, const struct p9_pieces *message, size_t skip,
+			     size_t len)
 {
 	/* As a rule the payload has descriptors of its own: those as they are. */
-	if (niov && iov->iov_len == skip && total - skip == len) {
-		*n = niov - 1;
-		return iov + 1;
-	}
-	*n = p9_iov_part(iov, niov, skip, len, req->data);
-	return req->data;
+	if (message->n && message->iov->iov_len == skip && message->len - skip == len)
+		return (struct p9_pieces){.iov = message->iov + 1, .n = message->n - 1, .len = len};
+	return p9_iov_part(message, skip, len, req->data);
 }
 
 /*
@@ -36,22 +33,20 @@ static const struct iovec *pieces(struct p9_req *req, const struct iovec *iov, s
  */
 static ssize_t transfer(struct p9_req *req, struct p9_fid *fid, bool write, size_t len, uint64_t off)
 {
-	ssize_t (*const move)(struct p9_req *, struct p9_fs *, int, const struct iovec *, size_t,
+	ssize_t (*const move)(struct p9_req *, struct p9_fs *, int, const struct p9_pieces *,
 			      uint64_t, unsigned int) = write ? p9_writev : p9_readv;
 	unsigned int how = (fid->flags & P9_OPEN_DIRECT ? P9_RW_DIRECT : 0) |
 			   (fid->flags & P9_OPEN_APPEND ? P9_RW_APPEND : 0);
-	const struct iovec *iov;
-	size_t done = 0, niov;
+	struct p9_pieces data;
+	size_t done = 0;
 	ssize_t n;
 
 	if (!write && p9_atime_due(fid->node) && !(fid->flags & P9_OPEN_NOATIME))
 		how |= P9_RW_ATIME;
 	while (done < len) {
-		iov = write ? pieces(req, req->t_iov, req->t_n, req->t_len, P9_TWRITE_DATA + done,
-				     len - done, &niov)
-			    : pieces(req, req->r_iov, req->r_n, req->r_len, P9_RREAD_DATA + done,
-				     len - done, &niov);
-		n = move(req, fid->node->fs, fid->fd, iov, niov, off + done, how);
+		data = write ? part(req, &req->t, P9_TWRITE_DATA + done, len - done)
+			     : part(req, &req->r, P9_RREAD_DATA + done, len - done);
+		n = move(req, fid->node->fs, fid->fd, &data, off + done, how);
 		if (n == -EINVAL && (how & P9_RW_DIRECT)) {
 			/* The guest's alignment is not the host's: as good as O_DIRECT gets. */
 			how &= ~P9_RW_DIRECT;

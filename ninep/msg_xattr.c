@@ -212,7 +212,7 @@ int p9_xattr_write(struct p9_req *req, struct p9_fid *fid, uint64_t off, uint32_
 	else if (count > xattr->size - off)
 		err = -ENOSPC;
 	if (!err) {
-		p9_iov_copy(req->t_iov, req->t_n, P9_TWRITE_DATA, xattr->value + off, count);
+		p9_iov_copy(&req->t, P9_TWRITE_DATA, xattr->value + off, count);
 		if (off + count > xattr->written)
 			xattr->written = (size_t)off + count;
 	}

@@ -309,6 +309,7 @@ int p9_owner_symlink(struct p9_req *req, const struct p9_node *dir, const char *
 		     const char *target)
 {
 	const struct iovec iov = {.iov_base = (char *)target, .iov_len = strlen(target)};
+	const struct p9_pieces data = {.iov = &iov, .n = 1, .len = iov.iov_len};
 	ssize_t n;
 	int fd, err;
 
@@ -319,7 +320,7 @@ int p9_owner_symlink(struct p9_req *req, const struct p9_node *dir, const char *
 		     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
 		return fd;
-	n = p9_writev(req, dir->fs, fd, &iov, 1, 0, 0);
+	n = p9_writev(req, dir->fs, fd, &data, 0, 0);
 	err = p9_close(req, dir->fs, fd, true);
 	if (n != (ssize_t)iov.iov_len)
 		err = n < 0 ? (int)n : -ENOSPC;
@@ -331,6 +332,7 @@ int p9_owner_symlink(struct p9_req *req, const struct p9_node *dir, const char *
 ssize_t p9_owner_readlink(struct p9_req *req, const struct p9_node *node, char *buf, size_t len)
 {
 	const struct iovec iov = {.iov_base = buf, .iov_len = len};
+	const struct p9_pieces data = {.iov = &iov, .n = 1, .len = len};
 	ssize_t n = p9_readlink(req, node->fs, node->fd, buf, len);
 	int fd;
 
@@ -340,7 +342,7 @@ ssize_t p9_owner_readlink(struct p9_req *req, const struct p9_node *node, char *
 	fd = p9_reopen(req, node->fs, node->fd, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	n = p9_readv(req, node->fs, fd, &iov, 1, 0, 0);
+	n = p9_readv(req, node->fs, fd, &data, 0, 0);
 	p9_close(req, node->fs, fd, false);
 	return n;
 }

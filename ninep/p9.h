@@ -164,8 +164,8 @@ void p9_session_reset(struct p9_session *session);
 void p9_session_free(struct p9_session *session);
 
 /*
- * The end of a request: len is the length of the reply that was written to r_iov, 0 if the request
- * was dropped (reset, or a T-message too broken to answer). Called exactly once, on whatever
+ * The end of a request: len is the length of the reply that was written to r, 0 if the request was
+ * dropped (reset, or a T-message too broken to answer). Called exactly once, on whatever
  * thread finished the request, perhaps before p9_submit() returns.
  */
 typedef void (*p9_done)(void *opaque, size_t len);
@@ -179,14 +179,20 @@ typedef void (*p9_done)(void *opaque, size_t len);
 void p9_session_on_round(struct p9_session *session, void (*round)(void *arg, bool begins),
 			 void *arg);
 
+/* Memory in n pieces, len bytes in all. */
+struct p9_pieces {
+	const struct iovec *iov;
+	size_t n, len;
+};
+
 /*
  * Takes one request. The iovec arrays are copied; the memory they name must stay until done(). The
  * bytes of the T-message are read once (a Twrite's payload by the host's write itself).
  * Returns 0, or -EAGAIN if P9_MAX_REQS of this session are in flight (done() is not called then;
  * try again when a request has ended), or -EINVAL if an array has more than P9_MAX_IOV pieces.
  */
-int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
-	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque);
+int p9_submit(struct p9_session *session, const struct p9_pieces *t, const struct p9_pieces *r,
+	      p9_done done, void *opaque);
 
 /*
  * Around the p9_submit()s of one kick, on their thread, which somebody waits for: P9_EXEC_AUTO does

@@ -68,10 +68,10 @@ static void prepare(struct io_uring_sqe *sqe, struct p9_io *io)
 				       (unsigned int)io->len);
 		break;
 	case P9_IO_READ:
-		io_uring_prep_readv(sqe, io->fd, io->iov, io->niov, io->off);
+		io_uring_prep_readv(sqe, io->fd, io->data.iov, (unsigned int)io->data.n, io->off);
 		break;
 	case P9_IO_WRITE:
-		io_uring_prep_writev(sqe, io->fd, io->iov, io->niov, io->off);
+		io_uring_prep_writev(sqe, io->fd, io->data.iov, (unsigned int)io->data.n, io->off);
 		break;
 	case P9_IO_TRUNCATE:
 		io_uring_prep_rw(OP_FTRUNCATE, sqe, io->fd, NULL, 0, io->off);
@@ -89,12 +89,9 @@ static void prepare(struct io_uring_sqe *sqe, struct p9_io *io)
 static void prepare_writeout(struct io_uring_sqe *sqe, struct p9_io *io)
 {
 	bool append = io->flags & P9_RW_APPEND; /* then all of the file: a length of 0 */
-	size_t len = 0;
 
-	for (unsigned int i = 0; i < io->niov && !append; i++)
-		len += io->iov[i].iov_len;
-	io_uring_prep_sync_file_range(sqe, io->fd, (unsigned int)len, append ? 0 : io->off,
-				      P9_WRITEOUT_FLAGS);
+	io_uring_prep_sync_file_range(sqe, io->fd, append ? 0 : (unsigned int)io->data.len,
+				      append ? 0 : io->off, P9_WRITEOUT_FLAGS);
 	io_uring_sqe_set_data64(sqe, (uintptr_t)io | P9_RING_SECOND);
 }
 

@@ -375,34 +375,39 @@ static void copy_message(struct p9_req *req, const uint8_t *header, size_t got, 
 
 	memcpy(req->t_buf, header, n);
 	if (req->type != P9_TWRITE)
-		n += p9_iov_copy(req->t_iov, req->t_n, n, req->t_buf + n, size - n);
+		n += p9_iov_copy(&req->t, n, req->t_buf + n, size - n);
 	req->in = (struct p9_in){.p = req->t_buf + P9_HEADER, .end = req->t_buf + n};
 	req->t_size = size;
 }
 
-int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
-	      const struct iovec *r_iov, size_t r_n, p9_done done, void *opaque)
+/* The same memory by a copy of its list. */
+static struct p9_pieces keep(const struct p9_pieces *from, struct iovec *iov)
+{
+	for (size_t i = 0; i < from->n; i++)
+		iov[i] = from->iov[i];
+	return (struct p9_pieces){.iov = iov, .n = from->n, .len = from->len};
+}
+
+int p9_submit(struct p9_session *session, const struct p9_pieces *t, const struct p9_pieces *r,
+	      p9_done done, void *opaque)
 {
 	struct p9_counted counted = {.taken_ns = p9_now_ns()};
 	uint8_t header[P9_TWRITE_DATA] = {0};
 	struct p9_req *req;
-	size_t got, len;
-	size_t room;
 	uint32_t size;
+	size_t got;
 	bool drop;
 	int err;
 
-	if (t_n > P9_MAX_IOV || r_n > P9_MAX_IOV)
+	if (t->n > P9_MAX_IOV || r->n > P9_MAX_IOV)
 		return -EINVAL;
-	len = p9_iov_len(t_iov, t_n);
-	got = p9_iov_copy(t_iov, t_n, 0, header, sizeof(header));
-	room = p9_iov_len(r_iov, r_n);
-	drop = got < P9_HEADER || room < P9_RLERROR_SIZE;
+	got = p9_iov_copy(t, 0, header, sizeof(header));
+	drop = got < P9_HEADER || r->len < P9_RLERROR_SIZE;
 	memcpy(&size, header, sizeof(size));
 	size = le32toh(size);
 	counted.type = header[4];
-	counted.received = size < len ? size : (uint32_t)len;
-	err = check_header(session, header[4], size, len);
+	counted.received = size < t->len ? size : (uint32_t)t->len;
+	err = check_header(session, header[4], size, t->len);
 
 	pthread_mutex_lock(&session->lock);
 	req = take_slot(session);
@@ -427,14 +432,8 @@ int p9_submit(struct p9_session *session, const struct iovec *t_iov, size_t t_n,
 	req->refused = err;
 	req->who = (struct p9_who){.uid = P9_OWN};
 	req->lesser = false;
-	req->t_n = t_n;
-	req->r_n = r_n;
-	req->t_len = len;
-	req->r_len = room;
-	for (size_t i = 0; i < t_n; i++)
-		req->t_iov[i] = t_iov[i];
-	for (size_t i = 0; i < r_n; i++)
-		req->r_iov[i] = r_iov[i];
+	req->t = keep(t, req->t_iov);
+	req->r = keep(r, req->r_iov);
 	if (drop) {
 		p9_req_run(end(req, 0), P9_ON_CALLER);
 		return 0;

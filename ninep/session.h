@@ -67,8 +67,7 @@ struct p9_req {
 	struct p9_out out;
 	size_t payload; /* bytes of the reply that the host itself wrote behind what is in out */
 	size_t reply_len;
-	size_t t_n, r_n;
-	size_t t_len, r_len; /* bytes */
+	struct p9_pieces t, r; /* of these: */
 	struct iovec t_iov[P9_MAX_IOV], r_iov[P9_MAX_IOV];
 	struct iovec data[P9_MAX_IOV]; /* the part of one of them that is Tread's or Twrite's payload */
 	size_t t_size;		       /* the T-message's size field */
@@ -129,9 +128,9 @@ bool p9_req_drop(struct p9_io *io);
 /* Whether that would be so. */
 bool p9_req_may_drop(const struct p9_io *io);
 
-/* msg.c: one whole message, on its coroutine: leaves the reply in r_iov. Returns its length. */
+/* msg.c: one whole message, on its coroutine: leaves the reply in r. Returns its length. */
 size_t p9_message(struct p9_req *req);
-/* Writes an Rlerror into r_iov; its length, 0 if it does not fit. */
+/* Writes an Rlerror into r; its length, 0 if it does not fit. */
 size_t p9_error(struct p9_req *req, int err);
 
 #endif

@@ -155,8 +155,10 @@ static void give_up(struct p9_stream *stream)
 static bool submit(struct p9_stream *stream)
 {
 	struct call *call = stream->incoming;
-	struct iovec t = {.iov_base = call->message, .iov_len = call->size};
-	struct iovec r;
+	const struct iovec t_iov = {.iov_base = call->message, .iov_len = call->size};
+	const struct p9_pieces t = {.iov = &t_iov, .n = 1, .len = call->size};
+	struct iovec r_iov;
+	struct p9_pieces r = {.iov = &r_iov, .n = 1};
 
 	call->room = reply_room(call);
 	/* So there are never more in flight than the session takes. */
@@ -167,8 +169,9 @@ static bool submit(struct p9_stream *stream)
 	stream->calls++;
 	stream->bytes += call->size + call->room;
 	call->reply = malloc(call->room);
-	r = (struct iovec){.iov_base = call->reply, .iov_len = call->room};
-	if (!call->reply || p9_submit(stream->session, &t, 1, &r, 1, call_done, call)) {
+	r_iov = (struct iovec){.iov_base = call->reply, .iov_len = call->room};
+	r.len = call->room;
+	if (!call->reply || p9_submit(stream->session, &t, &r, call_done, call)) {
 		forget(stream, call);
 		give_up(stream);
 	}

@@ -140,21 +140,12 @@ void p9_put_string(struct p9_out *out, const char *s)
 	p9_put(out, s, len);
 }
 
-size_t p9_iov_len(const struct iovec *iov, size_t n)
+size_t p9_iov_copy(const struct p9_pieces *from, size_t skip, void *to, size_t len)
 {
-	size_t len = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (__builtin_add_overflow(len, iov[i].iov_len, &len))
-			return SIZE_MAX;
-	return len;
-}
-
-size_t p9_iov_copy(const struct iovec *iov, size_t n, size_t skip, void *to, size_t len)
-{
+	const struct iovec *iov = from->iov, *const end = iov + from->n;
 	size_t copied = 0;
 
-	for (; n && copied < len; iov++, n--) {
+	for (; iov != end && copied < len; iov++) {
 		size_t piece = iov->iov_len;
 
 		if (skip >= piece) {
@@ -171,22 +162,26 @@ size_t p9_iov_copy(const struct iovec *iov, size_t n, size_t skip, void *to, siz
 	return copied;
 }
 
-size_t p9_iov_part(const struct iovec *iov, size_t n, size_t skip, size_t len, struct iovec *part)
+struct p9_pieces p9_iov_part(const struct p9_pieces *of, size_t skip, size_t len,
+			     struct iovec *part)
 {
-	size_t pieces = 0;
+	const struct iovec *iov = of->iov, *const end = iov + of->n;
+	struct p9_pieces out = {.iov = part};
 
-	for (; n && len; iov++, n--) {
+	for (; iov != end && out.len < len; iov++) {
 		size_t piece;
 
 		if (skip >= iov->iov_len) {
 			skip -= iov->iov_len;
 			continue;
 		}
-		piece = iov->iov_len - skip < len ? iov->iov_len - skip : len;
-		part[pieces].iov_base = (uint8_t *)iov->iov_base + skip;
-		part[pieces++].iov_len = piece;
-		len -= piece;
+		piece = iov->iov_len - skip;
+		if (piece > len - out.len)
+			piece = len - out.len;
+		part[out.n].iov_base = (uint8_t *)iov->iov_base + skip;
+		part[out.n++].iov_len = piece;
+		out.len += piece;
 		skip = 0;
 	}
-	return pieces;
+	return out;
 }

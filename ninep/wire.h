@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "ninep/p9.h"
+
 /*
  * A T-message's own copy of its bytes; strings are ended with a NUL in place. After an error there is
  * nothing left to take.
@@ -153,10 +155,10 @@ static inline void p9_put_qid(struct p9_out *out, const struct p9_qid *qid)
 
 void p9_put_string(struct p9_out *out, const char *s);
 
-size_t p9_iov_len(const struct iovec *iov, size_t n);
 /* Copies len bytes out, behind the first skip bytes; returns how many there were. */
-size_t p9_iov_copy(const struct iovec *iov, size_t n, size_t skip, void *to, size_t len);
-/* Writes to part[] the pieces that hold len bytes behind the first skip; returns their number. */
-size_t p9_iov_part(const struct iovec *iov, size_t n, size_t skip, size_t len, struct iovec *part);
+size_t p9_iov_copy(const struct p9_pieces *from, size_t skip, void *to, size_t len);
+/* Those pieces that hold len bytes, or as many as there are, behind the first skip, in part[]. */
+struct p9_pieces p9_iov_part(const struct p9_pieces *of, size_t skip, size_t len,
+			     struct iovec *part);
 
 #endif

@@ -22,20 +22,23 @@ struct gmem {
 	unsigned int nregions;
 };
 
+static inline void *gmem_region_slice(const struct gmem_region *r, uint64_t gpa, uint64_t len)
+{
+	/* Wraps for addresses below the region, and is then too large. */
+	uint64_t at = gpa - r->gpa;
+
+	return at < r->size && len <= r->size - at ? r->host + at : NULL;
+}
+
 /* Host address of [gpa, gpa + len), or NULL unless one region holds all of it. */
 static inline void *gmem_slice(const struct gmem *mem, uint64_t gpa, uint64_t len)
 {
-	/* Nothing is in a region that there is not: its size is 0. */
-#pragma GCC unroll 2
-	for (unsigned int i = 0; i < GMEM_MAX_REGIONS; i++) {
-		const struct gmem_region *r = &mem->region[i];
-		/* Wraps for addresses below the region, and is then too large. */
-		uint64_t at = gpa - r->gpa;
+	void *host = gmem_region_slice(&mem->region[0], gpa, len);
 
-		if (at < r->size && len <= r->size - at)
-			return r->host + at;
-	}
-	return NULL;
+	/* Nothing is in a region that there is not: its size is 0. */
+	return host ?: gmem_region_slice(&mem->region[1], gpa, len);
 }
+
+_Static_assert(GMEM_MAX_REGIONS == 2, "gmem_slice() looks at each");
 
 #endif

@@ -67,6 +67,7 @@ static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 	struct virtio_p9 *p9 = (struct virtio_p9 *)vdev;
 	struct virtq *q = &vdev->queue[index];
 	struct virtq_chain chain;
+	struct p9_pieces t, r;
 
 	serving = p9;
 	p9_kick_begin();
@@ -83,8 +84,13 @@ static void p9_notify(struct virtio_dev *vdev, unsigned int index)
 			continue;
 		p9->in_flight++;
 		pthread_mutex_unlock(&vdev->queue_lock);
-		err = p9_submit(p9->session, chain.iov, chain.nout, chain.iov + chain.nout,
-				chain.nin, p9_chain_done, &p9->slot[chain.head]);
+		t = (struct p9_pieces){.iov = chain.iov, .n = chain.nout, .len = chain.out_len};
+		r = (struct p9_pieces){
+			.iov = chain.iov + chain.nout,
+			.n = chain.nin,
+			.len = chain.in_len,
+		};
+		err = p9_submit(p9->session, &t, &r, p9_chain_done, &p9->slot[chain.head]);
 		pthread_mutex_lock(&vdev->queue_lock);
 		if (err) {
 			/* More in flight than the queue has entries: the same head twice. */

@@ -86,10 +86,13 @@ static const struct vring_desc *indirect_table(const struct virtq *q, const stru
  */
 static int follow(const struct virtq *q, struct virtq_chain *chain)
 {
+	const struct gmem *mem = q->mem;
 	const struct vring_desc *table = q->desc;
-	struct iovec *iov = chain->iov, *const limit = iov + VIRTQ_MAX_SIZE;
+	struct iovec *iov = chain->iov;
+	/* The count bounds loops, and what is left of chain->iov. */
 	unsigned int n = q->size, left = n, next = chain->head;
-	bool indirect = false, writable = false;
+	unsigned int kind = 0; /* VRING_DESC_F_WRITE once that has begun */
+	bool indirect = false;
 	uint8_t *host, *end = NULL; /* of the last piece of this direction */
 	size_t len = 0;
 	struct desc d;
@@ -97,31 +100,31 @@ static int follow(const struct virtq *q, struct virtq_chain *chain)
 	chain->nout = 0;
 	chain->out_len = 0;
 	do {
-		/* The count bounds loops. */
-		if (next >= n || left-- == 0 || iov == limit)
+		if (next >= n || left-- == 0)
 			return -EINVAL;
 		d = copy_desc(&table[next]);
 		next = d.next;
-		if (d.flags & VRING_DESC_F_INDIRECT) {
-			/* §2.7.5.3.1: not nested. */
-			table = indirect ? NULL : indirect_table(q, &d, &n);
-			if (!table)
+		/* Once only for each: one comparison as a rule. */
+		if ((d.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)) != kind) {
+			if (d.flags & VRING_DESC_F_INDIRECT) {
+				/* §2.7.5.3.1: not nested. */
+				table = indirect ? NULL : indirect_table(q, &d, &n);
+				if (!table)
+					return -EINVAL;
+				indirect = true;
+				next = 0;
+				left = VIRTQ_MAX_SIZE - (unsigned int)(iov - chain->iov);
+				continue;
+			}
+			if (kind)
 				return -EINVAL;
-			indirect = true;
-			next = 0;
-			left = n;
-			continue;
-		}
-		if (!!(d.flags & VRING_DESC_F_WRITE) != writable) {
-			if (writable)
-				return -EINVAL;
-			writable = true;
+			kind = VRING_DESC_F_WRITE;
 			chain->nout = (unsigned int)(iov - chain->iov);
 			chain->out_len = len;
 			end = NULL;
 			len = 0;
 		}
-		host = gmem_slice(q->mem, d.addr, d.len);
+		host = gmem_slice(mem, d.addr, d.len);
 		if (!host)
 			return -EINVAL;
 		if (host == end)
@@ -131,7 +134,7 @@ static int follow(const struct virtq *q, struct virtq_chain *chain)
 		end = host + d.len;
 		len += d.len;
 	} while (d.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT));
-	if (!writable) {
+	if (!kind) {
 		chain->nout = (unsigned int)(iov - chain->iov);
 		chain->out_len = len;
 		len = 0;

@@ -62,20 +62,22 @@ static bool take_done(struct flight *f)
 /* The request's pieces are a guest's: messages apart from payloads, and these in pages. */
 static int submit(struct driver *d, const struct bench_side *side, struct flight *f)
 {
-	struct iovec t[1 + WORK_LARGE / WORK_PAGE], r[1 + WORK_LARGE / WORK_PAGE];
+	struct iovec t_iov[1 + WORK_LARGE / WORK_PAGE], r_iov[1 + WORK_LARGE / WORK_PAGE];
 	const struct work_slot *slot = &f->slot;
-	size_t t_n = 1, r_n = 1;
+	struct p9_pieces t = { .iov = t_iov, .n = 1, .len = slot->t_len };
+	struct p9_pieces r = { .iov = r_iov, .n = 1, .len = slot->r_room };
 
-	t[0] = (struct iovec){ .iov_base = slot->t, .iov_len = slot->t_len };
-	r[0] = (struct iovec){ .iov_base = slot->r, .iov_len = slot->r_room };
+	t_iov[0] = (struct iovec){ .iov_base = slot->t, .iov_len = slot->t_len };
+	r_iov[0] = (struct iovec){ .iov_base = slot->r, .iov_len = slot->r_room };
 	for (uint32_t at = 0; at < slot->data_len; at += WORK_PAGE) {
-		struct iovec *iov = slot->data_in ? &r[r_n++] : &t[t_n++];
+		struct iovec *iov = slot->data_in ? &r_iov[r.n++] : &t_iov[t.n++];
 
 		*iov = (struct iovec){ .iov_base = slot->data + at, .iov_len = WORK_PAGE };
+		*(slot->data_in ? &r.len : &t.len) += WORK_PAGE;
 	}
 	f->driver = d;
 	f->begun = p9_now_ns();
-	return p9_submit(side->session, t, t_n, r, r_n, done, f);
+	return p9_submit(side->session, &t, &r, done, f);
 }
 
 static void woken(void *arg, short revents)

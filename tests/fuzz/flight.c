@@ -151,16 +151,22 @@ static bool is_done(const struct slot *slot)
 	return atomic_load(&slot->ended) == slot->begun;
 }
 
+static struct p9_pieces as_given(const struct pieces *pieces)
+{
+	return (struct p9_pieces){.iov = pieces->iov, .n = pieces->n, .len = pieces->len};
+}
+
 static void done(void *opaque, size_t len)
 {
 	struct slot *slot = opaque;
+	const struct p9_pieces r = as_given(&slot->r);
 	const uint64_t one = 1;
 	bool elsewhere = !pthread_equal(pthread_self(), main_thread);
 	uint8_t header[P9_HEADER] = {0};
 
 	must(!is_done(slot), "a request has ended twice");
 	if (len)
-		p9_iov_copy(slot->r.iov, slot->r.n, 0, header, sizeof(header));
+		p9_iov_copy(&r, 0, header, sizeof(header));
 	for (unsigned int i = 0; header[4] == P9_TFLUSH + 1 && i < SLOTS; i++)
 		must(atomic_load(&slots[i].ended) >= slot->behind[i],
 		     "Rflush came before the end of what it flushed");
@@ -308,6 +314,7 @@ void flight_submit(unsigned int i, struct p9_session *session, size_t len, struc
 	struct slot *slot = &slots[i];
 	uint8_t t_how = input_byte(input), r_how = input_byte(input), seed = input_byte(input);
 	size_t r_room = room(input_byte(input));
+	struct p9_pieces t, r;
 	int err;
 
 	slot->t_len = len;
@@ -330,7 +337,9 @@ void flight_submit(unsigned int i, struct p9_session *session, size_t len, struc
 	poison(&slot->r);
 	slot->busy = true;
 	slot->begun++;
-	err = p9_submit(session, slot->t.iov, slot->t.n, slot->r.iov, slot->r.n, done, slot);
+	t = as_given(&slot->t);
+	r = as_given(&slot->r);
+	err = p9_submit(session, &t, &r, done, slot);
 	if (err) {
 		must(err == -EINVAL && (slot->t.n > P9_MAX_IOV || slot->r.n > P9_MAX_IOV),
 		     "p9_submit: %s", strerror(-err));

@@ -189,6 +189,7 @@ TEST_F(bad, cut_short_anywhere)
 
 TEST_F(bad, sizes)
 {
+	const struct p9_pieces none = {.n = 0}, many = {.n = P9_MAX_IOV + 1};
 	struct p9c *c = self->c;
 
 	p9c_build(c, P9_TSTATFS, "d", 0);
@@ -209,10 +210,10 @@ TEST_F(bad, sizes)
 	p9c_build(c, P9_TSTATFS, "d", 0);
 	c->t_len += 100;
 	EXPECT_EQ(0, p9c_go(c));
-	EXPECT_EQ(-EINVAL, p9_submit(self->w.session, NULL, P9_MAX_IOV + 1, NULL, 0, p9c_done, c));
-	EXPECT_EQ(-EINVAL, p9_submit(self->w.session, NULL, 0, NULL, P9_MAX_IOV + 1, p9c_done, c));
+	EXPECT_EQ(-EINVAL, p9_submit(self->w.session, &many, &none, p9c_done, c));
+	EXPECT_EQ(-EINVAL, p9_submit(self->w.session, &none, &many, p9c_done, c));
 	c->done = false;
-	EXPECT_EQ(0, p9_submit(self->w.session, NULL, 0, NULL, 0, p9c_done, c));
+	EXPECT_EQ(0, p9_submit(self->w.session, &none, &none, p9c_done, c));
 	EXPECT_EQ(P9C_DROPPED, p9c_wait(c));
 }
 

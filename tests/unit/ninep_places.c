@@ -198,8 +198,7 @@ TEST_F(places, local_write_in_place_as_the_writer)
 		.fs = self->w.share->root->fs,
 		.who = {.uid = 5000, .gid = 5000},
 		.fd = open(p9c_path(&self->w, "f"), O_WRONLY | O_CLOEXEC),
-		.iov = &iov,
-		.niov = 1,
+		.data = {.iov = &iov, .n = 1, .len = 1},
 		.req = req,
 	};
 

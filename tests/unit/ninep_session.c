@@ -176,12 +176,14 @@ TEST_F(session, flush_waits_for_the_reply_to_be_out)
 {
 	struct late late = {.flushed = another(&self->w, 8), .flush = self->c};
 	struct p9c *c = late.flushed;
-	struct iovec t, r = {.iov_base = c->r, .iov_len = c->room};
+	struct iovec t_iov, r_iov = {.iov_base = c->r, .iov_len = c->room};
+	struct p9_pieces t = {.iov = &t_iov, .n = 1}, r = {.iov = &r_iov, .n = 1, .len = c->room};
 
 	p9c_build(c, P9_TSTATFS, "d", 1);
 	p9c_build(late.flush, P9_TFLUSH, "w", 8);
-	t = (struct iovec){.iov_base = c->t, .iov_len = c->t_len};
-	ASSERT_EQ(0, p9_submit(self->w.session, &t, 1, &r, 1, late_done, &late));
+	t_iov = (struct iovec){.iov_base = c->t, .iov_len = c->t_len};
+	t.len = c->t_len;
+	ASSERT_EQ(0, p9_submit(self->w.session, &t, &r, late_done, &late));
 	while (!p9c_is_done(c))
 		p9c_pump(&self->w, 2);
 	EXPECT_EQ(0, p9c_wait(c));

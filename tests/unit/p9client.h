@@ -250,8 +250,9 @@ static inline int p9c_receive(struct p9c *c)
 /* Hands over the first len bytes of what was built. */
 static inline int p9c_submit_len(struct p9c *c, size_t len)
 {
-	struct iovec t[P9_MAX_IOV], r[P9_MAX_IOV];
-	size_t t_n = p9c_iov(c, c->t, len, t), r_n = p9c_iov(c, c->r, c->room, r);
+	struct iovec t_iov[P9_MAX_IOV], r_iov[P9_MAX_IOV];
+	const struct p9_pieces t = {t_iov, p9c_iov(c, c->t, len, t_iov), len};
+	const struct p9_pieces r = {r_iov, p9c_iov(c, c->r, c->room, r_iov), c->room};
 
 	if (c->sock >= 0)
 		return p9c_send(c, c->t, len);
@@ -260,7 +261,7 @@ static inline int p9c_submit_len(struct p9c *c, size_t len)
 	c->done = false;
 	c->r_len = 0;
 	pthread_mutex_unlock(&c->lock);
-	return p9_submit(c->session, t, t_n, r, r_n, p9c_done, c);
+	return p9_submit(c->session, &t, &r, p9c_done, c);
 }
 
 static inline int p9c_submit(struct p9c *c)

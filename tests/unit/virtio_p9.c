@@ -11,14 +11,12 @@ static struct {
 	int resets;
 } server;
 
-int p9_submit(struct p9_session *session, const struct iovec *t, size_t nt, const struct iovec *r,
-	      size_t nr, p9_done done, void *opaque)
+int p9_submit(struct p9_session *session, const struct p9_pieces *t, const struct p9_pieces *r,
+	      p9_done done, void *opaque)
 {
 	(void)session;
 	(void)t;
-	(void)nt;
 	(void)r;
-	(void)nr;
 	server.done = done;
 	server.opaque = opaque;
 	server.submitted++;
