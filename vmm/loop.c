@@ -166,6 +166,18 @@ static void serve_plain(struct loop *loop)
 			serve(&loop->watch[id], POLLIN | POLLOUT);
 }
 
+/*
+ * An earlier callback of this round may have removed the watch, given its slot to another one, or
+ * changed what it waits for.
+ */
+static void serve_event(struct loop *loop, const struct epoll_event *event)
+{
+	const struct watch *watch = &loop->watch[(uint32_t)event->data.u64];
+
+	if (watch->generation == event->data.u64 >> 32)
+		serve(watch, (short)event->events);
+}
+
 int loop_turn(struct loop *loop)
 {
 	struct epoll_event event[LOOP_MAX_WATCHES + 2];
@@ -186,16 +198,10 @@ int loop_turn(struct loop *loop)
 		if (event[i].data.u64 == STOP && read(loop->stop_fd, &stops, sizeof(stops)) > 0)
 			stopped = true;
 	for (int i = 0; i < n && !stopped; i++) {
-		const struct watch *watch = &loop->watch[(uint32_t)event[i].data.u64];
-
 		if (event[i].data.u64 == PLAIN)
 			serve_plain(loop);
-		/*
-		 * An earlier callback of this round may have removed this watch, given its slot to
-		 * another one, or changed what it waits for.
-		 */
-		else if (watch->generation == event[i].data.u64 >> 32)
-			serve(watch, (short)event[i].events);
+		else
+			serve_event(loop, &event[i]);
 	}
 	if (loop->round && !stopped)
 		loop->round(loop->round_arg);
