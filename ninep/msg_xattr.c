@@ -76,7 +76,7 @@ int p9_t_xattrwalk(struct p9_req *req)
 	const char *name = p9_get_string(&req->in);
 	struct p9_fid *fid = NULL;
 	struct p9_fid_of of;
-	char small[SMALL];
+	_Alignas(4) char small[SMALL]; /* an ACL has words in it */
 	void *large = NULL;
 	ssize_t n;
 	int err = p9_get_end(&req->in);
