@@ -97,21 +97,21 @@ static bool have_room(struct p9_ring *ring, unsigned int n)
 	return io_uring_sq_space_left(&ring->uring) >= n;
 }
 
-/* Into the submission queue, false if there is no room for it now. */
-static bool start(struct p9_ring *ring, struct p9_io *io)
+/* What io needs in order to begin: room, and the number of an identity. -EAGAIN: not now. */
+static int get_ready(struct p9_ring *ring, const struct p9_io *io)
 {
-	unsigned int n = p9_ring_entries(io);
 	int personality = p9_ring_personality(ring, io->who);
 
 	if (personality == -EAGAIN && enter(ring, false))
 		personality = p9_ring_personality(ring, io->who);
-	if (personality == -EAGAIN || !have_room(ring, n))
-		return false;
-	if (personality < 0) {
-		io->req->counted.path = P9_PATH_WORKER;
-		p9_workers_give(&p9_req_server(io->req)->workers, io);
-		return true;
-	}
+	return have_room(ring, p9_ring_entries(io)) ? personality : -EAGAIN;
+}
+
+/* Into the submission queue. */
+static void begin(struct p9_ring *ring, struct p9_io *io, int personality)
+{
+	unsigned int n = p9_ring_entries(io);
+
 	p9_ring_prepare(ring, io, personality);
 	io->to_come = (uint8_t)n;
 	io->cancelled = false;
@@ -119,25 +119,55 @@ static bool start(struct p9_ring *ring, struct p9_io *io)
 	io->at = ring->n_begun;
 	ring->begun[ring->n_begun++] = io;
 	ring->in_flight += n;
-	return true;
 }
 
-static void append(struct p9_ring *ring, struct p9_io *io)
+/* Begins what may begin now. What was flushed it leaves to cancel_flushed(), which carries it on. */
+static void start_all(struct p9_ring *ring)
 {
-	io->next = NULL;
-	*ring->backlog_end = io;
-	ring->backlog_end = &io->next;
+	struct p9_lane **at;
+
+	while ((at = p9_lanes_next(&ring->lanes))) {
+		struct p9_lane *lane = *at;
+		struct p9_io *io = lane->first;
+		int ready;
+
+		if (p9_req_may_drop(io)) {
+			atomic_store(&ring->called, true);
+			break;
+		}
+		ready = get_ready(ring, io);
+		if (ready == -EAGAIN)
+			break;
+		p9_lanes_take(&ring->lanes, at);
+		if (ready >= 0) {
+			begin(ring, io, ready);
+			continue;
+		}
+		p9_lanes_leave(&ring->lanes, lane);
+		io->req->counted.path = P9_PATH_WORKER;
+		p9_workers_give(ring->workers, io);
+	}
+}
+
+/* It may have been flushed before it could be found in its lane. */
+static void add(struct p9_ring *ring, struct p9_io *io)
+{
+	p9_lanes_add(&ring->lanes, io);
+	if (p9_req_may_drop(io))
+		atomic_store(&ring->called, true);
 }
 
 void p9_ring_give(struct p9_ring *ring, struct p9_io *io)
 {
-	if (!p9_ring_here(ring))
+	if (!p9_ring_here(ring)) {
 		post(ring, io);
-	else if (ring->backlog || !start(ring, io))
-		append(ring, io);
+		return;
+	}
+	add(ring, io);
+	start_all(ring);
 }
 
-/* Puts what other threads posted behind what waits already, in the order in which it came. */
+/* Puts what other threads posted into its lanes, in the order in which it came. */
 static void take_posted(struct p9_ring *ring)
 {
 	struct p9_io *last = NULL, *next, *io;
@@ -151,31 +181,18 @@ static void take_posted(struct p9_ring *ring)
 	}
 	for (io = last; io; io = next) {
 		next = io->next;
-		append(ring, io);
+		add(ring, io);
 	}
 }
 
-/* Starts what it can. True: requests were carried on. */
-static bool start_all(struct p9_ring *ring)
+static void carry_on(struct p9_io *io)
 {
-	struct p9_io *io;
-	bool dropped = false;
+	struct p9_io *next;
 
-	take_posted(ring);
-	while ((io = ring->backlog)) {
-		struct p9_io *next = io->next;
-		bool drop = p9_req_drop(io);
-
-		if (!drop && !start(ring, io))
-			break;
-		ring->backlog = next;
-		if (!next)
-			ring->backlog_end = &ring->backlog;
-		if (drop)
-			p9_req_run(io->req, P9_ON_RING);
-		dropped |= drop;
+	for (; io; io = next) {
+		next = io->next;
+		p9_req_run(io->req, P9_ON_RING);
 	}
-	return dropped;
 }
 
 /*
@@ -187,6 +204,8 @@ static bool cancel_flushed(struct p9_ring *ring)
 	if (!atomic_load_explicit(&ring->called, memory_order_relaxed) ||
 	    !atomic_exchange(&ring->called, false))
 		return false;
+	carry_on(p9_lanes_drop(&ring->lanes));
+	carry_on(p9_workers_drop(ring->workers));
 	for (unsigned int i = 0; i < ring->n_begun; i++) {
 		struct p9_io *io = ring->begun[i];
 		struct io_uring_sqe *sqe;
@@ -242,6 +261,7 @@ static void complete(struct p9_ring *ring, struct p9_io *io)
 
 	ring->begun[io->at] = last;
 	last->at = io->at;
+	p9_lanes_leave(&ring->lanes, p9_lane_of(&ring->lanes, io));
 	if (io->after < 0 && io->res > 0)
 		io->res = io->after;
 	if (interrupted(io->res))
@@ -324,8 +344,9 @@ int p9_ring_wait(struct p9_ring *ring, int fd)
 {
 	bool busy;
 
+	take_posted(ring);
 	busy = cancel_flushed(ring);
-	busy |= start_all(ring);
+	start_all(ring);
 	watch_event(ring);
 	busy |= !ring->listening;
 	if (fd >= 0) {
@@ -345,8 +366,9 @@ void p9_ring_run(struct p9_ring *ring)
 
 	atomic_store(&ring->away, false);
 	for (int round = 0; round < ROUNDS && more; round++) {
+		take_posted(ring);
 		more = cancel_flushed(ring);
-		more |= start_all(ring);
+		start_all(ring);
 		enter(ring, false);
 		more |= complete_all(ring);
 	}
@@ -355,19 +377,19 @@ void p9_ring_run(struct p9_ring *ring)
 /* ---- life ---- */
 
 /*
- * Threads of the kernel's that carry out what waits. Each sleeps for a device or a server, not for a
- * processor, and ends some seconds after it had nothing to do; the kernel's own bound of four for
- * each processor would let a few slow files hold up all the rest. The second kind is for what
- * is neither a file nor a folder, and nothing of that kind is opened.
+ * Each sleeps for a device or a server, not for a processor, and ends some seconds after it had
+ * nothing to do; the kernel's own bound of four for each processor would let a few slow files hold
+ * up all the rest. The second kind is for what is neither a file nor a folder, and nothing of that
+ * kind is opened.
  */
 static void bound_threads(struct p9_ring *ring)
 {
-	unsigned int max[2] = {64, 1};
+	unsigned int max[2] = {P9_RING_THREADS, 1};
 
 	io_uring_register_iowq_max_workers(&ring->uring, max); /* Linux 5.15 */
 }
 
-int p9_ring_init(struct p9_ring *ring)
+int p9_ring_init(struct p9_ring *ring, struct p9_workers *workers)
 {
 	static const unsigned int flags[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* Linux 6.1 */
@@ -376,8 +398,8 @@ int p9_ring_init(struct p9_ring *ring)
 	};
 	int err = -EINVAL;
 
-	*ring = (struct p9_ring){.thread = pthread_self(), .away = true};
-	ring->backlog_end = &ring->backlog;
+	*ring = (struct p9_ring){.thread = pthread_self(), .away = true, .workers = workers};
+	p9_lanes_init(&ring->lanes, P9_LANE_RING, P9_RING_THREADS);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags) && err == -EINVAL; i++)
 		err = io_uring_queue_init(P9_RING_ENTRIES, &ring->uring, flags[i]);
 	if (err)

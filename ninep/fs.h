@@ -12,15 +12,7 @@
 #include <stdint.h>
 
 #include "ninep/hash.h"
-
-struct p9_io;
-
-/* What waits for a worker, of one file system; guarded by the workers' lock. */
-struct p9_lane {
-	struct p9_io *first, **end;
-	unsigned int busy;    /* workers that are at it */
-	struct p9_lane *next; /* in the list of those in which something waits */
-};
+#include "ninep/lane.h"
 
 enum p9_fs_class {
 	P9_FS_OTHER,  /* may wait for anything: nfs, fuse, 9p, overlay, whatever is not known */
@@ -40,7 +32,7 @@ struct p9_fs {
 	atomic_uint nodes;
 	/* The prefix of inode numbers whose upper bits are 0, and 1 more; 0: there is none yet. */
 	atomic_uint low_prefix;
-	struct p9_lane lane;
+	struct p9_lane lane[P9_LANE_KINDS];
 	atomic_bool writes_wait; /* it cannot be asked to write without waiting */
 	atomic_int atime;	 /* atime.c */
 };

@@ -10,12 +10,20 @@
 #include <stdint.h>
 
 #include "ninep/io.h"
+#include "ninep/lane.h"
+
+struct p9_workers;
 
 #define P9_RING_ENTRIES 256u
 /* Of the completion queue. With no more in flight it cannot overflow. */
 #define P9_RING_CQES (2 * P9_RING_ENTRIES)
 /* Identities that the kernel holds ready; each is a set of credentials, some 200 bytes. */
 #define P9_PERSONALITIES 64u
+/*
+ * Threads of the kernel's that carry out what waits; one file system may keep half of them busy.
+ * Nothing tells whether an operation takes one, so each that has begun is taken for one that does.
+ */
+#define P9_RING_THREADS 64u
 
 /* What is not atomic is the ring's thread's alone once that has begun, or does not change. */
 struct p9_ring {
@@ -23,11 +31,12 @@ struct p9_ring {
 	bool has[P9_IO_HOST_OPS]; /* the kernel has an opcode for it, and it is used */
 	bool has_writeout;	  /* and one for sync_file_range(2) */
 	pthread_t thread;	  /* the only one that touches uring */
+	struct p9_workers *workers; /* for what the ring cannot do after all */
 
 	unsigned int in_flight; /* entries; the spare ones are not counted */
 	struct p9_io *begun[P9_RING_CQES]; /* operations: those in the ring, in no order */
 	unsigned int n_begun;
-	struct p9_io *backlog, **backlog_end; /* those that wait for room in it */
+	struct p9_lanes lanes; /* those that wait to begin, and a place for each thread */
 	bool listening; /* to the eventfd */
 	bool watching;	/* the owner's descriptor, until it polls readable */
 
@@ -45,7 +54,7 @@ struct p9_ring {
 };
 
 /* What p9_server_new() and p9_server_free() do for the ring. -ENOSYS: the kernel's is too old. */
-int p9_ring_init(struct p9_ring *ring);
+int p9_ring_init(struct p9_ring *ring, struct p9_workers *workers);
 void p9_ring_exit(struct p9_ring *ring);
 /* The ring can carry this out. */
 bool p9_ring_takes(const struct p9_ring *ring, const struct p9_io *io);
@@ -58,7 +67,7 @@ void p9_ring_run(struct p9_ring *ring);
 int p9_ring_wait(struct p9_ring *ring, int fd);
 /*
  * On any thread: p9_ring_wait() returns soon, and requests that have been flushed by now are
- * cancelled if they are in the ring and have not acted.
+ * cancelled if they have not acted and wait for the ring or for a worker, or in the ring.
  */
 void p9_ring_call(struct p9_ring *ring);
 

@@ -70,7 +70,7 @@ int p9_server_new(struct p9_server **out, enum p9_executor executor)
 		goto out_close;
 	server->resolve_cached = have_resolve_cached(server->procfd);
 	if (executor != P9_EXEC_SYNC) {
-		err = p9_ring_init(&server->ring);
+		err = p9_ring_init(&server->ring, &server->workers);
 		if (err)
 			goto out_close;
 	}

@@ -17,12 +17,9 @@
 /* worker.c */
 struct p9_workers {
 	pthread_t thread[P9_WORKERS];
-	unsigned int n;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct p9_lane lane;		    /* of what falls on no file system in particular */
-	struct p9_lane *waiting, **waiting_end; /* the lanes in which something waits, by turns */
-	unsigned int busy;
+	struct p9_lanes lanes; /* a place for each thread */
 	bool stop;
 };
 
@@ -65,6 +62,8 @@ void p9_workers_init(struct p9_workers *workers);
 int p9_workers_start(struct p9_workers *workers);
 void p9_workers_stop(struct p9_workers *workers);
 void p9_workers_give(struct p9_workers *workers, struct p9_io *io);
+/* Drops what was flushed and has not begun: a list of what is to be carried on. */
+struct p9_io *p9_workers_drop(struct p9_workers *workers);
 
 void p9_lockwait_init(struct p9_lockwait *wait);
 int p9_lockwait_start(struct p9_lockwait *wait);

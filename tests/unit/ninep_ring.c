@@ -10,6 +10,9 @@
 #include <signal.h>
 #include <sys/utsname.h>
 
+#include "ninep/node.h"
+#include "ninep/server.h"
+#include "ninep/session.h"
 #include "ninep/stats.h"
 #include "tests/unit/p9client.h"
 
@@ -58,6 +61,11 @@ FIXTURE_TEARDOWN(ring)
 {
 	close(self->lease);
 	EXPECT_EQ(0, p9c_world_close(&self->w));
+}
+
+static uint64_t by_ring(const struct p9c_world *w, unsigned int type)
+{
+	return p9_session_stats(w->session)->stat[type / 2][P9_PATH_RING].ns.n;
 }
 
 /* Carries on until nothing moves by itself. */
@@ -141,6 +149,44 @@ TEST_F(ring, reset_cancels_what_waits)
 	}
 }
 
+/*
+ * Opens that wait for a lease, more than the kernel has threads, on one file system; then one on
+ * another. A look at a file takes a thread, too.
+ */
+TEST_F(ring, one_file_system_leaves_the_ring_to_others)
+{
+	struct p9_fs *fs = self->w.share->root->fs;
+	struct p9c *open[CROWD], *flush = another(&self->w, 1);
+	struct p9c_attr a;
+
+	_Static_assert(CROWD > P9_RING_THREADS, "more than there are");
+	for (uint32_t i = 0; i < CROWD; i++) {
+		open[i] = another(&self->w, (uint16_t)(100 + i));
+		ASSERT_EQ(0, p9c_walk(self->c, 1, 100 + i, ""));
+		p9c_build(open[i], P9_TLOPEN, "dd", 100 + i, O_WRONLY);
+		ASSERT_EQ(0, p9c_submit(open[i]));
+	}
+	settle(&self->w);
+	/* The root's now falls on another file system. */
+	self->w.share->root->fs = p9_fs_get(&self->w.server->filesystems, 4711, P9_FS_OTHER);
+	for (int i = 0; i < 10; i++)
+		EXPECT_EQ(0, p9c_getattr(self->c, 0, &a));
+	EXPECT_EQ(10, by_ring(&self->w, P9_TGETATTR));
+	self->w.share->root->fs = fs;
+	/* What waits for its turn is given up at once. */
+	p9c_build(flush, P9_TFLUSH, "w", 100 + CROWD - 1);
+	EXPECT_EQ(0, p9c_go(flush));
+	EXPECT_EQ(P9C_DROPPED, p9c_wait(open[CROWD - 1]));
+	for (int i = 0; i < CROWD - 1; i++)
+		EXPECT_FALSE(p9c_is_done(open[i]));
+	fcntl(self->lease, F_SETLEASE, F_UNLCK);
+	for (int i = 0; i < CROWD - 1; i++)
+		EXPECT_EQ(0, p9c_wait(open[i]));
+	for (int i = 0; i < CROWD; i++)
+		p9c_free(open[i]);
+	p9c_free(flush);
+}
+
 static atomic_bool reset_over;
 
 static void *reset(void *arg)
@@ -167,11 +213,6 @@ TEST_F(ring, reset_on_another_thread_cancels)
 }
 
 /* ---- opcodes ---- */
-
-static uint64_t by_ring(const struct p9c_world *w, unsigned int type)
-{
-	return p9_session_stats(w->session)->stat[type / 2][P9_PATH_RING].ns.n;
-}
 
 TEST_F(ring, attributes_and_sizes_have_opcodes)
 {
