@@ -137,6 +137,8 @@ int p9_fid_add(struct p9_req *req, uint32_t num, const struct p9_fid_of *of)
 
 	if (num == P9_NOFID)
 		return -EBADF;
+	if (req->dropped)
+		return -ECANCELED;
 	pthread_mutex_lock(&fids->lock);
 	if (find(fids, num))
 		err = -EBADF;
@@ -145,6 +147,8 @@ int p9_fid_add(struct p9_req *req, uint32_t num, const struct p9_fid_of *of)
 	else
 		err = add(fids, num, of);
 	pthread_mutex_unlock(&fids->lock);
+	if (!err)
+		req->acted = true;
 	return err;
 }
 
@@ -153,14 +157,18 @@ int p9_fid_replace(struct p9_req *req, struct p9_fid *old, const struct p9_fid_o
 	struct p9_fids *fids = &req->session->fids;
 	int err = -EBADF;
 
+	if (req->dropped)
+		return -ECANCELED;
 	pthread_mutex_lock(&fids->lock);
 	if (find(fids, old->num) == old)
 		err = add(fids, old->num, of);
 	if (!err)
 		p9_hash_del(&fids->table, &old->link);
 	pthread_mutex_unlock(&fids->lock);
-	if (!err)
+	if (!err) {
+		req->acted = true;
 		unref(req, old);
+	}
 	return err;
 }
 

@@ -384,6 +384,12 @@ static int enter(struct p9_req *req, struct p9_node *dir, const char *name, int 
 		struct p9_node *there;
 		int err = 0;
 
+		/* What was asked for last it may not know. */
+		if (req->dropped) {
+			p9_close(req, fs, fd, false);
+			p9_fs_put(fs);
+			return -ECANCELED;
+		}
 		pthread_mutex_lock(&share->lock);
 		there = get_placed(share, dir, name, fs, stx);
 		if (there)
@@ -408,9 +414,11 @@ static int enter(struct p9_req *req, struct p9_node *dir, const char *name, int 
 			*node = there;
 			return err;
 		}
-		pthread_mutex_lock(&share->lock);
-		displace(share, there);
-		pthread_mutex_unlock(&share->lock);
+		if (!req->dropped) {
+			pthread_mutex_lock(&share->lock);
+			displace(share, there);
+			pthread_mutex_unlock(&share->lock);
+		}
 		p9_node_put(share, req, there);
 	}
 }

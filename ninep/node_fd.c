@@ -133,13 +133,16 @@ static bool give_up(struct p9_req *req, struct p9_share *share, struct p9_node *
 			p9_node_ask_btime(req, share, node);
 	}
 	pthread_mutex_lock(&share->lock);
-	if (stays) {
+	if (req->dropped) {
+		stays = true; /* it may not know what it asked for */
+	} else if (stays) {
 		p9_clock_del(share, node);
 	} else if (node->clock_next && !node->handle) {
 		node->handle = handle;
 		handle = NULL;
 	}
-	if (node->clock_next && atomic_compare_exchange_strong(&node->pins, &mine, GIVEN_UP)) {
+	if (!stays && node->clock_next &&
+	    atomic_compare_exchange_strong(&node->pins, &mine, GIVEN_UP)) {
 		p9_clock_del(share, node);
 		fd = node->fd;
 		node->fd = -1;

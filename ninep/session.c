@@ -4,6 +4,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,32 @@ static bool gives_back(const struct p9_io *io)
 	return io->op == P9_IO_CLOSE || (io->op == P9_IO_LOCK && p9_lock_gives(io->lock));
 }
 
+/*
+ * Whether, once it was carried out, it could not be said that nothing was. A look at something leaves
+ * nothing behind, and a descriptor that a message opened it closes on an error.
+ */
+static bool acts(const struct p9_io *io)
+{
+	switch (io->op) {
+	case P9_IO_OPEN:
+		return io->how.flags & (O_CREAT | O_TRUNC);
+	case P9_IO_STATX:
+	case P9_IO_GETXATTR:
+	case P9_IO_LISTXATTR:
+	case P9_IO_GET_CREDS:
+	case P9_IO_READ:
+	case P9_IO_CLOSE:
+	case P9_IO_GETDENTS:
+	case P9_IO_READLINK:
+	case P9_IO_STATFS:
+	case P9_IO_HANDLE:
+	case P9_IO_OPEN_HANDLE:
+		return false;
+	default:
+		return true;
+	}
+}
+
 long p9_await(struct p9_req *req, struct p9_io *io)
 {
 	bool hosts = io->op < P9_IO_HOST_OPS;
@@ -96,7 +123,7 @@ long p9_await(struct p9_req *req, struct p9_io *io)
 		req->io = io;
 		p9_co_wait(&req->co);
 	}
-	if (hosts && !req->dropped)
+	if (hosts && !req->dropped && acts(io))
 		req->acted = true;
 	return io->res;
 }

@@ -44,8 +44,9 @@ struct p9_req {
 	uint16_t tag;
 	int refused; /* an error that it is answered with, unread */
 	/*
-	 * Tflush and reset set `flushed`. Whoever is about to carry out the first operation of such
-	 * a request drops it instead; once `acted`, it goes on to its end.
+	 * Tflush and reset set `flushed`. Whoever is about to carry out an operation of such a
+	 * request drops it instead; once `acted`, it goes on to its end: it has changed something,
+	 * on the host or of what the session's fids mean.
 	 */
 	atomic_bool flushed;
 	bool acted;

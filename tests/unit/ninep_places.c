@@ -352,6 +352,46 @@ TEST_F(places, a_dropped_request_does_nothing_more)
 	p9c_free(c[2]);
 }
 
+/* What has only looked, at a name say, has not begun. */
+TEST_F(places, a_request_that_has_only_looked_can_be_dropped)
+{
+	struct p9c *stuck[P9_RING_THREADS], *c[2];
+	struct stat st;
+	int lease;
+
+	signal(SIGIO, SIG_IGN);
+	ASSERT_EQ(0, p9c_host_file(&self->w, "g", "text"));
+	ASSERT_EQ(0, p9c_walk(self->c, 0, 2, "g"));
+	lease = open(p9c_path(&self->w, "f"), O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, fcntl(lease, F_SETLEASE, F_RDLCK));
+	for (unsigned int i = 0; i < P9_RING_THREADS; i++) {
+		ASSERT_EQ(0, p9c_walk(self->c, 1, 100 + i, ""));
+		stuck[i] = p9c_new(self->w.server, self->w.session, false);
+		stuck[i]->tag = (uint16_t)(100 + i);
+		p9c_build(stuck[i], P9_TLOPEN, "dd", 100 + i, O_WRONLY);
+		ASSERT_EQ(0, p9c_submit(stuck[i]));
+	}
+	for (int i = 0; i < 2; i++) {
+		c[i] = p9c_new(self->w.server, self->w.session, false);
+		c[i]->tag = (uint16_t)(10 + i);
+	}
+	p9c_build(c[0], P9_TRENAME, "dds", 2, 0, "h");
+	ASSERT_EQ(0, p9c_submit(c[0]));
+	p9c_pump(&self->w, 20);
+	EXPECT_FALSE(p9c_is_done(c[0]));
+	EXPECT_EQ(0, p9c_call(c[1], P9_TFLUSH, "w", c[0]->tag));
+	EXPECT_EQ(P9C_DROPPED, p9c_wait(c[0]));
+	EXPECT_EQ(-1, stat(p9c_path(&self->w, "h"), &st));
+	fcntl(lease, F_SETLEASE, F_UNLCK);
+	close(lease);
+	for (unsigned int i = 0; i < P9_RING_THREADS; i++) {
+		EXPECT_EQ(0, p9c_wait(stuck[i]));
+		p9c_free(stuck[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		p9c_free(c[i]);
+}
+
 /* ---- workers ---- */
 
 #define STUCK 20
