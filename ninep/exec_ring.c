@@ -121,7 +121,7 @@ static void begin(struct p9_ring *ring, struct p9_io *io, int personality)
 	ring->in_flight += n;
 }
 
-/* Begins what may begin now. What was flushed it leaves to cancel_flushed(), which carries it on. */
+/* Begins what may begin now. What was flushed it leaves to cancel_flushed(). */
 static void start_all(struct p9_ring *ring)
 {
 	struct p9_lane **at;

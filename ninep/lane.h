@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Queues of operations that may wait, one for each file system, and a number of places in which they
- * do so: the workers, or the kernel's threads behind the ring.
+ * Queues of operations that may wait, one for each file system, and a number of places in which
+ * they do so: the workers, or the kernel's threads behind the ring.
  *
- * A file system that does not answer must not keep those of others waiting. So each has a lane of its
- * own, which gets one more place only while it has fewer than are free: one alone gets half of them,
- * a second one half of the rest, and so on. Lanes take turns.
+ * A file system that does not answer must not keep those of others waiting. So each has a lane of
+ * its own, which gets one more place only while it has fewer than are free: one alone gets half of
+ * them, a second one half of the rest, and so on. Lanes take turns.
  *
  * None of this has a lock of its own: whose the places are, his is the lock, or the only thread.
  */
@@ -32,7 +32,7 @@ struct p9_lane {
 struct p9_lanes {
 	enum p9_lane_kind kind;
 	unsigned int places, busy;
-	struct p9_lane other;		        /* of what falls on no file system in particular */
+	struct p9_lane other;			/* of what falls on no file system in particular */
 	struct p9_lane *waiting, **waiting_end; /* the lanes in which something waits, by turns */
 };
 
@@ -43,7 +43,7 @@ struct p9_lane *p9_lane_of(struct p9_lanes *lanes, struct p9_io *io);
 void p9_lanes_add(struct p9_lanes *lanes, struct p9_io *io);
 /* Whether the lane may have one more place. */
 bool p9_lane_may_start(const struct p9_lanes *lanes, const struct p9_lane *lane);
-/* Where the lane whose turn it is is linked; its first operation is the next. NULL: there is none. */
+/* Where the lane that has its turn is linked: its first operation is next. NULL: there is none. */
 struct p9_lane **p9_lanes_next(struct p9_lanes *lanes);
 /* Takes that operation out of it, and gives it a place. */
 struct p9_io *p9_lanes_take(struct p9_lanes *lanes, struct p9_lane **at);

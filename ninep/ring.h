@@ -28,17 +28,17 @@ struct p9_workers;
 /* What is not atomic is the ring's thread's alone once that has begun, or does not change. */
 struct p9_ring {
 	struct io_uring uring;
-	bool has[P9_IO_HOST_OPS]; /* the kernel has an opcode for it, and it is used */
-	bool has_writeout;	  /* and one for sync_file_range(2) */
-	pthread_t thread;	  /* the only one that touches uring */
+	bool has[P9_IO_HOST_OPS];   /* the kernel has an opcode for it, and it is used */
+	bool has_writeout;	    /* and one for sync_file_range(2) */
+	pthread_t thread;	    /* the only one that touches uring */
 	struct p9_workers *workers; /* for what the ring cannot do after all */
 
-	unsigned int in_flight; /* entries; the spare ones are not counted */
+	unsigned int in_flight;		   /* entries; the spare ones are not counted */
 	struct p9_io *begun[P9_RING_CQES]; /* operations: those in the ring, in no order */
 	unsigned int n_begun;
 	struct p9_lanes lanes; /* those that wait to begin, and a place for each thread */
-	bool listening; /* to the eventfd */
-	bool watching;	/* the owner's descriptor, until it polls readable */
+	bool listening;	       /* to the eventfd */
+	bool watching;	       /* the owner's descriptor, until it polls readable */
 
 	struct p9_personality {
 		struct p9_who who;
