@@ -35,8 +35,7 @@ enum kind {
 struct output {
 	struct stdio *stdio;
 	int channel; /* FRAME_STDOUT, FRAME_STDERR, or -1: our own text */
-	int fd;
-	bool own_fd;
+	int fd; /* its own; -1: none */
 	enum kind kind;
 	int watch; /* -1: nobody reads any more */
 	uint8_t ring[FRAMES_WINDOW];
@@ -434,7 +433,9 @@ static int open_output(struct stdio *stdio, struct output *out, int channel, int
 	out->stdio = stdio;
 	out->channel = channel;
 	out->fd = open_again(fd, O_WRONLY, &out->kind);
-	out->own_fd = out->fd != fd;
+	/* The loop takes a descriptor once, and stderr is watched twice. */
+	if (out->fd == fd)
+		out->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	out->watch = loop_watch(stdio->loop, out->fd, 0, on_output, out);
 	return out->watch < 0 ? -1 : 0;
 }
@@ -479,7 +480,7 @@ struct stdio *stdio_new(struct loop *loop, struct link *link, const struct stdio
 	stdio->winch_fd = stdio->winch_watch = -1;
 	pthread_sigmask(SIG_BLOCK, NULL, &stdio->old_mask);
 	for (int i = 0; i < 3; i++)
-		stdio->out[i].watch = -1;
+		stdio->out[i].fd = stdio->out[i].watch = -1;
 	signal(SIGPIPE, SIG_IGN);
 
 	stdio->in = open_again(config->in, O_RDONLY, &stdio->in_kind);
@@ -519,7 +520,7 @@ void stdio_free(struct stdio *stdio)
 	for (int i = 0; i < 3; i++) {
 		if (stdio->out[i].watch >= 0)
 			loop_unwatch(stdio->loop, stdio->out[i].watch);
-		if (stdio->out[i].own_fd)
+		if (stdio->out[i].fd >= 0)
 			close(stdio->out[i].fd);
 	}
 	free(stdio);

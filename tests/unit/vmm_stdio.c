@@ -263,6 +263,20 @@ TEST_F(stdio, sockets)
 	EXPECT_TRUE(self->eof);
 }
 
+/* A service's stderr is one; it has two writers, the command and ninepin. */
+TEST_F(stdio, a_socket_for_stderr)
+{
+	int err[2], null = open("/dev/null", O_RDWR);
+	char got[16];
+
+	ASSERT_FALSE(socketpair(AF_UNIX, SOCK_STREAM, 0, err));
+	ASSERT_TRUE(begin(self, null, null, err[1], false));
+	guest(self->link, FRAME_STDERR, FRAME_DATA, "error", 5);
+	stdio_log(self->stdio, " log", 4);
+	settle(self);
+	EXPECT_EQ(9, recv(err[0], got, sizeof(got), MSG_DONTWAIT));
+}
+
 /* A reader that does not read holds up only its own stream, and the guest's credit. */
 TEST_F(stdio, a_full_pipe_does_not_block)
 {
