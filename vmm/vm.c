@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,20 @@ bool vm_has_hardware(void)
 	return found;
 }
 
+/* Root's group may have far more than this device, and only a group that may use it is worth joining. */
+static int kvm_refused(struct why *why)
+{
+	struct stat st;
+
+	if (stat("/dev/kvm", &st) == 0 && (st.st_mode & 060) == 060 && st.st_gid)
+		return why_fail(why, -EACCES,
+				"no permission on /dev/kvm: join its group, mostly kvm (sudo usermod "
+				"-aG kvm \"$USER\"), then log in again");
+	return why_fail(why, -EACCES,
+			"no permission on /dev/kvm: sudo setfacl -m u:\"$USER\":rw /dev/kvm gives it "
+			"to you, until the next boot");
+}
+
 static int open_kvm(struct vm *vm, bool software, struct why *why)
 {
 	int version;
@@ -60,9 +75,7 @@ static int open_kvm(struct vm *vm, bool software, struct why *why)
 				"/dev/kvm is not there: enable virtualization in the firmware and load "
 				"kvm_intel or kvm_amd (`make run` works without, in an emulated host)");
 	if (vm->kvm_fd < 0 && (errno == EACCES || errno == EPERM))
-		return why_fail(why, -EACCES,
-				"no permission on /dev/kvm: join the group kvm (sudo usermod -aG kvm "
-				"\"$USER\"), then log in again");
+		return kvm_refused(why);
 	if (vm->kvm_fd < 0)
 		return why_fail(why, -errno, "/dev/kvm cannot be opened: %s", strerror(errno));
 	if (!software && !vm_has_hardware())

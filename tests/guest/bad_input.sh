@@ -63,11 +63,19 @@ rm "$EXT4/initrd"
 # As somebody else than root.
 echo 'user:x:1000:1000::/:/bin/sh' >>/etc/passwd
 echo 'user:x:1000:' >>/etc/group
+for mode in 0:600 107:600 107:660; do
+	chgrp "${mode%:*}" /dev/kvm
+	chmod "${mode#*:}" /dev/kvm
+	status=0
+	start-stop-daemon -S -c user:user -x "$(command -v ninepin)" -- run -- true \
+		</dev/null >"$T/out" 2>"$T/err" || status=$?
+	case $mode in
+	*:660) check "/dev/kvm without permission, but with a group" refused /dev/kvm usermod ;;
+	*) check "/dev/kvm without permission, for its group ($mode)" refused /dev/kvm setfacl ;;
+	esac
+done
+chgrp 0 /dev/kvm
 chmod 600 /dev/kvm
-status=0
-start-stop-daemon -S -c user:user -x "$(command -v ninepin)" -- run -- true \
-	</dev/null >"$T/out" 2>"$T/err" || status=$?
-check "/dev/kvm without permission" refused /dev/kvm 'group kvm'
 
 mkdir -m 700 "$EXT4/private"
 np_as user:user --share "$EXT4/private" -- true
