@@ -10,6 +10,7 @@
 
 #define CPIO_ALIGN  4u
 #define CPIO_HEADER 110u /* the magic and 13 numbers of 8 hexadecimal digits */
+#define CPIO_MAGIC  6u
 
 /* Room for len more bytes, or NULL and the error that sticks. */
 static uint8_t *take(struct cpio *cpio, size_t len)
@@ -54,6 +55,7 @@ static uint8_t *put_number(uint8_t *at, uint32_t number)
 static void header(struct cpio *cpio, const char *path, unsigned int mode, unsigned int rmajor,
 		   unsigned int rminor, size_t len)
 {
+	static const char magic[] = "070701";
 	size_t name_size = strlen(path) + 1;
 	uint8_t *at;
 
@@ -69,15 +71,14 @@ static void header(struct cpio *cpio, const char *path, unsigned int mode, unsig
 	 * The kernel takes regular files with nlink > 1 and the same inode number for one file.
 	 * Owner, group and time are 0.
 	 */
-	at = take(cpio, CPIO_HEADER);
+	put(cpio, magic, CPIO_MAGIC);
+	at = take(cpio, CPIO_HEADER - CPIO_MAGIC);
 	if (at) {
 		const uint32_t number[] = {
 			cpio->ino++, mode, 0, 0, S_ISDIR(mode) ? 2 : 1, 0, (uint32_t)len, 0, 0, rmajor,
 			rminor, (uint32_t)name_size, 0,
 		};
 
-		memcpy(at, "070701", 6);
-		at += 6;
 		for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
 			at = put_number(at, number[i]);
 	}
