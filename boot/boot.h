@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "boot/kconfig.h"
 #include "boot/platform.h"
 #include "boot/why.h"
 
@@ -41,6 +42,9 @@ void kernel_close(struct kernel *kernel);
  * zstd, gzip). *elf is malloc'd, the caller frees it. -ENOTSUP: a compression we do not know.
  */
 int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, struct why *why);
+
+/* What an ELF kernel (KERNEL_PVH) says itself of its configuration; NULL if it does not. */
+struct kconfig *kernel_config(const struct kernel *kernel);
 
 enum boot_mode {
 	BOOT_LONG64, /* 64-bit entry: rip, rsi = boot_params; page tables and GDT are ours to make */

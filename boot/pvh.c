@@ -219,46 +219,79 @@ static int parse(const struct kernel *kernel, struct pvh *pvh, struct why *why)
 	return 0;
 }
 
+/* A piece of the kernel's data, until one is found to have what is searched for. */
+typedef bool (*data_fn)(void *arg, const uint8_t *data, size_t size);
+
+/*
+ * The sections of data, for Linux has 15 MB of code before them that need not be read; all segments, where
+ * there are no such sections.
+ */
+static void search_data(const struct kernel *kernel, data_fn found, void *arg)
+{
+	bool searched = false;
+	Elf64_Ehdr header;
+	uint64_t at;
+
+	memcpy(&header, kernel->data, sizeof(header));
+	at = header.e_shoff;
+	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shnum > SECTIONS_MAX ||
+	    !in_file(kernel, at, header.e_shnum * sizeof(Elf64_Shdr)))
+		header.e_shnum = 0;
+	for (unsigned int i = 0; i < header.e_shnum; i++, at += sizeof(Elf64_Shdr)) {
+		Elf64_Shdr section;
+
+		memcpy(&section, kernel->data + at, sizeof(section));
+		if (section.sh_type != SHT_PROGBITS || !(section.sh_flags & SHF_ALLOC) ||
+		    section.sh_flags & SHF_EXECINSTR ||
+		    !in_file(kernel, section.sh_offset, section.sh_size))
+			continue;
+		searched = true;
+		if (found(arg, kernel->data + section.sh_offset, section.sh_size))
+			return;
+	}
+	if (searched)
+		return;
+	at = header.e_phoff;
+	for (unsigned int i = 0; i < header.e_phnum; i++, at += sizeof(Elf64_Phdr)) {
+		Elf64_Phdr segment;
+
+		memcpy(&segment, kernel->data + at, sizeof(segment));
+		if (segment.p_type == PT_LOAD && segment.p_memsz &&
+		    found(arg, kernel->data + segment.p_offset, segment.p_filesz))
+			return;
+	}
+}
+
 /* The banner: "Linux version 6.1.0-18-amd64 (builder@host) …". */
-static bool find_banner(struct kernel *kernel, uint64_t offset, uint64_t size)
+static bool find_banner(void *arg, const uint8_t *data, size_t size)
 {
 	static const char banner[] = "Linux version ";
 	const size_t len = sizeof(banner) - 1;
-	const uint8_t *at = kernel->data + offset, *end = at + size;
+	const uint8_t *at = data, *end = data + size;
 
 	while ((at = memmem(at, (size_t)(end - at), banner, len))) {
 		at += len;
-		if (boot_set_release(kernel, at, (size_t)(end - at)))
+		if (boot_set_release(arg, at, (size_t)(end - at)))
 			return true;
 	}
 	return false;
 }
 
-/*
- * Linux has the banner at the beginning of its first section of data, .rodata, behind 15 MB of code that
- * need not be read. Without section headers all segments are searched.
- */
-static void find_release(struct kernel *kernel, const struct pvh *pvh)
+static bool find_config(void *arg, const uint8_t *data, size_t size)
 {
-	Elf64_Ehdr header;
+	struct kconfig **config = arg;
 
-	memcpy(&header, kernel->data, sizeof(header));
-	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shnum > SECTIONS_MAX ||
-	    !in_file(kernel, header.e_shoff, header.e_shnum * sizeof(Elf64_Shdr)))
-		header.e_shnum = 0;
-	for (unsigned int i = 0; i < header.e_shnum; i++) {
-		Elf64_Shdr section;
+	*config = kconfig_find(data, size);
+	return *config != NULL;
+}
 
-		memcpy(&section, kernel->data + header.e_shoff + i * sizeof(section),
-		       sizeof(section));
-		if (section.sh_type == SHT_PROGBITS && !(section.sh_flags & SHF_EXECINSTR) &&
-		    in_file(kernel, section.sh_offset, section.sh_size) &&
-		    find_banner(kernel, section.sh_offset, section.sh_size))
-			return;
-	}
-	for (size_t i = 0; i < pvh->nsegments; i++)
-		if (find_banner(kernel, pvh->segment[i].p_offset, pvh->segment[i].p_filesz))
-			return;
+struct kconfig *kernel_config(const struct kernel *kernel)
+{
+	struct kconfig *config = NULL;
+
+	if (kernel->format == KERNEL_PVH)
+		search_data(kernel, find_config, &config);
+	return config;
 }
 
 static int pvh_open(struct kernel *kernel, struct why *why)
@@ -267,7 +300,7 @@ static int pvh_open(struct kernel *kernel, struct why *why)
 	int err = parse(kernel, &pvh, why);
 
 	if (!err)
-		find_release(kernel, &pvh);
+		search_data(kernel, find_banner, kernel);
 	return err;
 }
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,14 @@ static bool try_modules(struct kernel_choice *choice, const char *dir)
 	return choice->modules != NULL;
 }
 
+/* Of the folder that a path is in, with its slash; 0 if that is the current one. */
+static size_t dir_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash + 1 - path) : 0;
+}
+
 /*
  * Modules of a kernel of this release: beside the file, as packages lay them out when unpacked into a
  * folder (DIR/boot/vmlinuz-V or DIR/vmlinux, and DIR/lib/modules/V), else the system's.
@@ -178,6 +187,44 @@ static void find_modules(struct kernel_choice *choice, const char *release)
 	try_modules(choice, path);
 }
 
+/* Takes a configuration file, if it is one. */
+static __attribute__((format(printf, 2, 3))) bool try_config(struct kernel_choice *choice,
+							      const char *fmt, ...)
+{
+	char path[4096];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (n < (int)sizeof(path))
+		choice->config = kconfig_read(path);
+	return choice->config != NULL;
+}
+
+/*
+ * What the kernel was built with. A file beside it that has its very release in its name was installed with
+ * it; then counts what it says itself; then what lies where it was built or its modules are.
+ */
+static void find_config(struct kernel_choice *choice, const struct kernel *kernel)
+{
+	const char *release = kernel->release;
+	int dir = (int)dir_length(choice->path);
+
+	if (release[0] && (try_config(choice, "%.*sconfig-%s", dir, choice->path, release) ||
+			   try_config(choice, "%.*sboot/config-%s", dir, choice->path, release)))
+		return;
+	choice->config = kernel_config(kernel);
+	if (choice->config || try_config(choice, "%.*s.config", dir, choice->path) ||
+	    try_config(choice, "%.*s../../../.config", dir, choice->path))
+		return;
+	if (choice->modules && try_config(choice, "%s/config", choice->modules))
+		return;
+	if (release[0] && !try_config(choice, "/boot/config-%s", release))
+		try_config(choice, "/usr/lib/modules/%s/config", release);
+}
+
 int kernel_choose(struct kernel_choice *choice, const char *asked, const char *modules,
 		  struct why *why)
 {
@@ -188,25 +235,27 @@ int kernel_choose(struct kernel_choice *choice, const char *asked, const char *m
 	err = asked ? take_asked(choice, asked, why) : look_around(choice, why);
 	if (err)
 		return err;
-	if (modules) {
-		if (!is_folder(modules))
-			return why_fail(why, -ENOENT,
-					"--modules: %s is not a folder: give a /lib/modules/VERSION",
-					modules);
-		choice->modules = strdup(modules);
-		return choice->modules ? 0 : why_fail(why, -ENOMEM, "no memory left");
-	}
+	if (modules && !is_folder(modules))
+		return why_fail(why, -ENOENT,
+				"--modules: %s is not a folder: give a /lib/modules/VERSION", modules);
 	err = kernel_open(&kernel, choice->path, why);
 	if (err)
 		return err;
-	if (kernel.release[0])
+	if (modules) {
+		choice->modules = strdup(modules);
+		if (!choice->modules)
+			err = why_fail(why, -ENOMEM, "no memory left");
+	} else if (kernel.release[0]) {
 		find_modules(choice, kernel.release);
+	}
+	find_config(choice, &kernel);
 	kernel_close(&kernel);
-	return 0;
+	return err;
 }
 
 void kernel_choice_free(struct kernel_choice *choice)
 {
 	free(choice->path);
 	free(choice->modules);
+	kconfig_free(choice->config);
 }

@@ -353,10 +353,11 @@ TEST_F(pvh, the_release_of_a_section_of_data)
 	self->file.elf.e_shentsize = sizeof(Elf64_Shdr);
 	self->file.elf.e_shnum = 2;
 	self->section[0] = (Elf64_Shdr){
-		.sh_type = SHT_PROGBITS, .sh_flags = SHF_EXECINSTR, .sh_offset = code, .sh_size = 0x40
+		.sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR, .sh_offset = code,
+		.sh_size = 0x40
 	};
 	self->section[1] = (Elf64_Shdr){
-		.sh_type = SHT_PROGBITS, .sh_offset = code + 0x40, .sh_size = 0x40
+		.sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC, .sh_offset = code + 0x40, .sh_size = 0x40
 	};
 	ASSERT_EQ(try_open(self, all), 0);
 	EXPECT_STREQ(self->kernel.release, "6.1.0-test");
