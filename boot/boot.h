@@ -17,6 +17,9 @@
 enum kernel_format {
 	KERNEL_BZIMAGE, /* Linux boot protocol ≥ 2.12 with XLF_KERNEL_64 */
 	KERNEL_PVH,	/* ELF64 x86-64 with a XEN_ELFNOTE_PHYS32_ENTRY note */
+	/* Not to be loaded: */
+	KERNEL_ELF,    /* without that note, out of another file: kernel_config() knows it */
+	KERNEL_PACKED, /* vmlinux.gz, .xz, .zst: for kernel_unpack() */
 };
 
 /* An opened kernel file. Owned by the caller; kernel_close() unmaps and closes it. */
@@ -38,12 +41,20 @@ int kernel_open(struct kernel *kernel, const char *path, struct why *why);
 void kernel_close(struct kernel *kernel);
 
 /*
- * The ELF inside a bzImage (payload_offset/payload_length, boot protocol ≥ 2.08), decompressed (xz,
- * zstd, gzip). *elf is malloc'd, the caller frees it. -ENOTSUP: a compression we do not know.
+ * The ELF inside a bzImage (payload_offset/payload_length, boot protocol ≥ 2.08) or a packed file,
+ * decompressed (xz, zstd, gzip). *elf is malloc'd, the caller frees it. -ENOTSUP: a compression we do
+ * not know; -ENOEXEC: what comes out is no ELF file.
  */
 int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, struct why *why);
 
-/* What an ELF kernel (KERNEL_PVH) says itself of its configuration; NULL if it does not. */
+/*
+ * What kernel_unpack() gave, in a file: fd, which is taken over, also on failure. Sentences name the packed
+ * one. kernel->format becomes KERNEL_PVH, or, out of a bzImage without that entry point, KERNEL_ELF.
+ */
+int kernel_open_unpacked(struct kernel *kernel, const struct kernel *packed, int fd,
+			 struct why *why);
+
+/* What an ELF kernel says itself of its configuration; NULL if it does not, and of other formats. */
 struct kconfig *kernel_config(const struct kernel *kernel);
 
 enum boot_mode {
@@ -59,7 +70,7 @@ struct boot_entry {
 };
 
 /*
- * Loading, in this order:
+ * Loading a KERNEL_BZIMAGE or KERNEL_PVH, in this order:
  *   kernel_load()    copies the kernel's parts to memory that is still as new, all of it zero, and
  *                    says where the initramfs may begin;
  *   (the caller writes the initramfs to [*initrd_gpa, …) with the cpio functions)

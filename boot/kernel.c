@@ -17,19 +17,43 @@
 
 #define KERNEL_UNPACKED_MAX (2ull << 30) /* a vmlinux with debug information has 1 GiB */
 
+static bool packed_matches(const uint8_t *data, size_t size)
+{
+	return packing_of(data, size) != PACKING_NONE;
+}
+
+static int packed_open(struct kernel *kernel, struct why *why)
+{
+	enum packing packing = packing_of(kernel->data, kernel->size);
+
+	if (!packing_known(packing))
+		return why_fail(why, -ENOEXEC,
+				"%s is not a kernel as it is but a file packed with %s; unpack it "
+				"or give the bzImage itself.",
+				kernel->path, packing_name(packing));
+	return 0;
+}
+
+static const struct kernel_ops packed_ops = {
+	.matches = packed_matches,
+	.open = packed_open,
+};
+
+/* In this order: a bzImage may begin with anything. */
 static const struct kernel_ops *const formats[] = {
 	[KERNEL_BZIMAGE] = &bzimage_ops,
 	[KERNEL_PVH] = &pvh_ops,
+	[KERNEL_ELF] = NULL,
+	[KERNEL_PACKED] = &packed_ops,
 };
 
-static int map_file(struct kernel *kernel, struct why *why)
+/* Maps a file that is open, or that failed to. */
+static int map_file(struct kernel *kernel, int fd, struct why *why)
 {
 	struct stat st;
 	void *data;
-	int fd, err = 0;
+	int err = 0;
 
-	/* O_NONBLOCK: a fifo by that name must not stop us. */
-	fd = open(kernel->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		err = -errno;
 		why_fail(why, err, "The kernel %s cannot be opened: %s; check --kernel.",
@@ -65,8 +89,6 @@ out:
 /* Something that is neither a bzImage nor an ELF file: say what it looks like. */
 static int not_a_kernel(const struct kernel *kernel, struct why *why)
 {
-	enum packing packing = packing_of(kernel->data, kernel->size);
-
 	/* Documentation/arch/arm64/booting: "ARM\x64" at 56; RISC-V's Image has "RSC\x05" there. */
 	if (kernel->size >= 60 &&
 	    (!memcmp(kernel->data + 56, "ARM\x64", 4) || !memcmp(kernel->data + 56, "RSC\x05", 4)))
@@ -74,11 +96,6 @@ static int not_a_kernel(const struct kernel *kernel, struct why *why)
 				"%s is a kernel for another processor (%s); "
 				"take one that is built for x86-64.",
 				kernel->path, kernel->data[56] == 'A' ? "arm64" : "RISC-V");
-	if (packing != PACKING_NONE)
-		return why_fail(why, -ENOEXEC,
-				"%s is not a kernel as it is but a file packed with %s; unpack it "
-				"or give the bzImage itself.",
-				kernel->path, packing_name(packing));
 	return why_fail(why, -ENOEXEC,
 			"%s is not a kernel, or is cut short: it is neither a bzImage nor an ELF "
 			"file; give the arch/x86/boot/bzImage or vmlinux of a build, or a "
@@ -91,11 +108,12 @@ int kernel_open(struct kernel *kernel, const char *path, struct why *why)
 	int err;
 
 	*kernel = (struct kernel){.path = path};
-	err = map_file(kernel, why);
+	/* O_NONBLOCK: a fifo by that name must not stop us. */
+	err = map_file(kernel, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), why);
 	if (err)
 		return err;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!formats[i]->matches(kernel->data, kernel->size))
+		if (!formats[i] || !formats[i]->matches(kernel->data, kernel->size))
 			continue;
 		kernel->format = (enum kernel_format)i;
 		err = formats[i]->open(kernel, why);
@@ -103,6 +121,24 @@ int kernel_open(struct kernel *kernel, const char *path, struct why *why)
 	}
 	err = not_a_kernel(kernel, why);
 out:
+	if (err)
+		kernel_close(kernel);
+	return err;
+}
+
+int kernel_open_unpacked(struct kernel *kernel, const struct kernel *packed, int fd,
+			 struct why *why)
+{
+	int err;
+
+	*kernel = (struct kernel){.path = packed->path};
+	memcpy(kernel->release, packed->release, sizeof(kernel->release));
+	err = map_file(kernel, fd, why);
+	if (err)
+		return err;
+	kernel->format = KERNEL_PVH;
+	err = packed->format == KERNEL_BZIMAGE ? pvh_open_unpacked(kernel, why)
+					       : pvh_ops.open(kernel, why);
 	if (err)
 		kernel_close(kernel);
 	return err;
@@ -139,12 +175,20 @@ int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, stru
 	size_t payload_size;
 	int err;
 
-	if (kernel->format != KERNEL_BZIMAGE)
+	switch (kernel->format) {
+	case KERNEL_BZIMAGE:
+		err = bzimage_payload(kernel, &payload, &payload_size, why);
+		if (err)
+			return err;
+		break;
+	case KERNEL_PACKED:
+		payload = kernel->data;
+		payload_size = kernel->size;
+		break;
+	default:
 		return why_fail(why, -EINVAL, "%s is an ELF file already and needs no unpacking.",
 				kernel->path);
-	err = bzimage_payload(kernel, &payload, &payload_size, why);
-	if (err)
-		return err;
+	}
 	err = unpack(payload, payload_size, KERNEL_UNPACKED_MAX, elf, size);
 	if (err == -ENOTSUP)
 		return why_fail(why, err,
@@ -156,12 +200,18 @@ int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, stru
 				kernel->path,
 				err == -EBADMSG ? "its data is damaged" : strerror(-err));
 	if (*size < SELFMAG || memcmp(*elf, ELFMAG, SELFMAG)) {
+		const struct kernel inside = { .path = kernel->path, .data = *elf, .size = *size };
+
+		if (kernel->format == KERNEL_PACKED)
+			err = not_a_kernel(&inside, why);
+		else
+			err = why_fail(why, -ENOEXEC,
+				       "What %s has packed inside is no ELF file; build or copy it "
+				       "again.",
+				       kernel->path);
 		free(*elf);
-		return why_fail(why, -ENOEXEC,
-				"What %s has packed inside is no ELF file; build or copy it again.",
-				kernel->path);
 	}
-	return 0;
+	return err;
 }
 
 /* ---- shared by the formats ---- */

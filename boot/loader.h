@@ -57,7 +57,8 @@ int boot_truncated(const struct kernel *kernel, struct why *why);
 struct kernel_ops {
 	/* Judged by the first bytes alone. */
 	bool (*matches)(const uint8_t *data, size_t size);
-	/* Checks all that can be checked without a guest, and sets kernel->release. */
+	/* Checks all that can be checked without a guest, and sets kernel->release. The rest is only of
+	 * formats that can be loaded. */
 	int (*open)(struct kernel *kernel, struct why *why);
 	int (*load)(const struct kernel *kernel, const struct boot_mem *mem, uint64_t *initrd_gpa,
 		    struct why *why);
@@ -69,6 +70,9 @@ struct kernel_ops {
 
 extern const struct kernel_ops bzimage_ops;
 extern const struct kernel_ops pvh_ops;
+
+/* pvh_ops.open, for one that may lack the entry point: then kernel->format is KERNEL_ELF. */
+int pvh_open_unpacked(struct kernel *kernel, struct why *why);
 
 /* Finds the compressed vmlinux in a bzImage. */
 int bzimage_payload(const struct kernel *kernel, const uint8_t **payload, size_t *size,

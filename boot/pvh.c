@@ -184,6 +184,7 @@ static bool entry_is_loaded(const struct pvh *pvh)
 	return false;
 }
 
+/* -ENOENT: it has no entry point. */
 static int parse(const struct kernel *kernel, struct pvh *pvh, struct why *why)
 {
 	bool loadable = true;
@@ -209,7 +210,7 @@ static int parse(const struct kernel *kernel, struct pvh *pvh, struct why *why)
 	}
 	/* First of all: a program that is no kernel has segments at any address. */
 	if (!pvh->entry)
-		return why_fail(why, -ENOEXEC,
+		return why_fail(why, -ENOENT,
 				"%s has no PVH entry point (no Xen note of type 18), so it cannot "
 				"be booted as an ELF file; build it with CONFIG_PVH=y or give its "
 				"bzImage.",
@@ -289,7 +290,7 @@ struct kconfig *kernel_config(const struct kernel *kernel)
 {
 	struct kconfig *config = NULL;
 
-	if (kernel->format == KERNEL_PVH)
+	if (kernel->format == KERNEL_PVH || kernel->format == KERNEL_ELF)
 		search_data(kernel, find_config, &config);
 	return config;
 }
@@ -301,7 +302,20 @@ static int pvh_open(struct kernel *kernel, struct why *why)
 
 	if (!err)
 		search_data(kernel, find_banner, kernel);
-	return err;
+	return err == -ENOENT ? -ENOEXEC : err;
+}
+
+int pvh_open_unpacked(struct kernel *kernel, struct why *why)
+{
+	struct pvh pvh;
+	int err = parse(kernel, &pvh, why);
+
+	kernel->format = err ? KERNEL_ELF : KERNEL_PVH;
+	if (err && err != -ENOENT)
+		return err;
+	if (!kernel->release[0])
+		search_data(kernel, find_banner, kernel);
+	return 0;
 }
 
 static int pvh_load(const struct kernel *kernel, const struct boot_mem *mem, uint64_t *initrd_gpa,

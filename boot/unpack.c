@@ -176,6 +176,11 @@ const char *packing_name(enum packing packing)
 	return packings[packing].name;
 }
 
+bool packing_known(enum packing packing)
+{
+	return packings[packing].unpack != NULL;
+}
+
 int unpack(const uint8_t *in, size_t in_size, size_t limit, uint8_t **out, size_t *out_size)
 {
 	enum packing packing = packing_of(in, in_size);

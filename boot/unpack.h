@@ -3,6 +3,7 @@
 #ifndef BOOT_UNPACK_H
 #define BOOT_UNPACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ enum packing {
 
 enum packing packing_of(const uint8_t *in, size_t in_size);
 const char *packing_name(enum packing packing);
+/* Whether unpack() can. */
+bool packing_known(enum packing packing);
 
 /*
  * Unpacks the stream at the start of in; what follows the stream is passed over. *out is malloc'd,

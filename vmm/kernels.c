@@ -12,7 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "boot/boot.h"
+#include "vmm/kernel_cache.h"
 
 #define TREE_IMAGE "arch/x86/boot/bzImage"
 
@@ -207,15 +207,15 @@ static __attribute__((format(printf, 2, 3))) bool try_config(struct kernel_choic
  * What the kernel was built with. A file beside it that has its very release in its name was installed with
  * it; then counts what it says itself; then what lies where it was built or its modules are.
  */
-static void find_config(struct kernel_choice *choice, const struct kernel *kernel)
+static void find_config(struct kernel_choice *choice)
 {
-	const char *release = kernel->release;
+	const char *release = choice->kernel.release;
 	int dir = (int)dir_length(choice->path);
 
 	if (release[0] && (try_config(choice, "%.*sconfig-%s", dir, choice->path, release) ||
 			   try_config(choice, "%.*sboot/config-%s", dir, choice->path, release)))
 		return;
-	choice->config = kernel_config(kernel);
+	choice->config = kernel_config(&choice->kernel);
 	if (choice->config || try_config(choice, "%.*s.config", dir, choice->path) ||
 	    try_config(choice, "%.*s../../../.config", dir, choice->path))
 		return;
@@ -225,10 +225,36 @@ static void find_config(struct kernel_choice *choice, const struct kernel *kerne
 		try_config(choice, "/usr/lib/modules/%s/config", release);
 }
 
+/*
+ * A packed kernel is unpacked here and now, for a guest that starts from the ELF is there sooner. A bzImage
+ * that cannot start so goes its own way: without a PVH entry, or packed in a way that only it knows.
+ */
+static int open_inside(struct kernel_choice *choice, struct why *why)
+{
+	struct kernel inside;
+	int fd, err;
+
+	if (choice->kernel.format == KERNEL_PVH)
+		return 0;
+	fd = kernel_cache_open(&choice->kernel, why);
+	if (fd == -ENOTSUP)
+		return 0;
+	err = fd < 0 ? fd : kernel_open_unpacked(&inside, &choice->kernel, fd, why);
+	if (err)
+		return err;
+	if (inside.format == KERNEL_ELF) {
+		choice->config = kernel_config(&inside);
+		kernel_close(&inside);
+	} else {
+		kernel_close(&choice->kernel);
+		choice->kernel = inside;
+	}
+	return 0;
+}
+
 int kernel_choose(struct kernel_choice *choice, const char *asked, const char *modules,
 		  struct why *why)
 {
-	struct kernel kernel;
 	int err;
 
 	memset(choice, 0, sizeof(*choice));
@@ -238,23 +264,26 @@ int kernel_choose(struct kernel_choice *choice, const char *asked, const char *m
 	if (modules && !is_folder(modules))
 		return why_fail(why, -ENOENT,
 				"--modules: %s is not a folder: give a /lib/modules/VERSION", modules);
-	err = kernel_open(&kernel, choice->path, why);
+	err = kernel_open(&choice->kernel, choice->path, why);
+	if (!err)
+		err = open_inside(choice, why);
 	if (err)
 		return err;
 	if (modules) {
 		choice->modules = strdup(modules);
 		if (!choice->modules)
-			err = why_fail(why, -ENOMEM, "no memory left");
-	} else if (kernel.release[0]) {
-		find_modules(choice, kernel.release);
+			return why_fail(why, -ENOMEM, "no memory left");
+	} else if (choice->kernel.release[0]) {
+		find_modules(choice, choice->kernel.release);
 	}
-	find_config(choice, &kernel);
-	kernel_close(&kernel);
-	return err;
+	if (!choice->config)
+		find_config(choice);
+	return 0;
 }
 
 void kernel_choice_free(struct kernel_choice *choice)
 {
+	kernel_close(&choice->kernel);
 	free(choice->path);
 	free(choice->modules);
 	kconfig_free(choice->config);

@@ -3,11 +3,13 @@
 #ifndef VMM_KERNELS_H
 #define VMM_KERNELS_H
 
+#include "boot/boot.h"
 #include "boot/kconfig.h"
 #include "boot/why.h"
 
 struct kernel_choice {
 	char *path;    /* the file; malloc'd */
+	struct kernel kernel; /* what is loaded: the file, or what was packed in it */
 	char *modules; /* its /lib/modules/VERSION, or NULL if there is none; malloc'd */
 	struct kconfig *config; /* what it was built with, or NULL if that is not known */
 	/* A sentence for the user about a kernel that was passed over, or "". */

@@ -27,19 +27,16 @@ static int add_initrd(struct cpio *cpio, const char *path, struct why *why)
 	return err;
 }
 
-int load_guest(struct machine *machine, const struct plan *plan, struct boot_entry *entry,
+int load_guest(struct machine *machine, struct plan *plan, struct boot_entry *entry,
 	       struct why *why)
 {
 	struct boot_mem mem = vm_low_ram(&machine->vm);
+	struct kernel *kernel = &plan->kernel.kernel;
 	uint64_t initrd_gpa, rsdp_gpa;
-	struct kernel kernel;
 	struct cpio cpio;
 	int err;
 
-	err = kernel_open(&kernel, plan->kernel.path, why);
-	if (err)
-		return err;
-	err = kernel_load(&kernel, &mem, &initrd_gpa, why);
+	err = kernel_load(kernel, &mem, &initrd_gpa, why);
 	if (err)
 		goto out;
 	cpio_begin(&cpio, boot_slice(&mem, initrd_gpa, mem.size - initrd_gpa),
@@ -58,9 +55,10 @@ int load_guest(struct machine *machine, const struct plan *plan, struct boot_ent
 		goto out;
 	err = acpi_write(&machine->platform, &mem, &rsdp_gpa, why);
 	if (!err)
-		err = kernel_finish(&kernel, &mem, &machine->platform, plan->cmdline,
+		err = kernel_finish(kernel, &mem, &machine->platform, plan->cmdline,
 				    initrd_gpa, cpio.len, rsdp_gpa, entry, why);
 out:
-	kernel_close(&kernel);
+	/* It may be memory. */
+	kernel_close(kernel);
 	return err;
 }

@@ -6,8 +6,8 @@
 #include "vmm/machine.h"
 #include "vmm/plan.h"
 
-/* 0 and where the first vCPU starts, or a negative errno with a sentence. */
-int load_guest(struct machine *machine, const struct plan *plan, struct boot_entry *entry,
+/* 0 and where the first vCPU starts, or a negative errno with a sentence. The kernel is closed then. */
+int load_guest(struct machine *machine, struct plan *plan, struct boot_entry *entry,
 	       struct why *why);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gzip.h"
 #include "kselftest_harness.h"
 
 #define RAM (1ull << 30)
@@ -43,8 +44,8 @@ TEST(what_is_no_kernel_says_what_it_is)
 	EXPECT_NE(strstr(why.text, "an empty file"), NULL);
 	EXPECT_EQ(open_bytes(path, "#!/bin/sh\n", 10, &why), -ENOEXEC);
 	EXPECT_NE(strstr(why.text, "not a kernel"), NULL);
-	EXPECT_EQ(open_bytes(path, "\x1f\x8b\x08\x00", 4, &why), -ENOEXEC);
-	EXPECT_NE(strstr(why.text, "packed with gzip"), NULL);
+	EXPECT_EQ(open_bytes(path, "BZh91AY&SY", 10, &why), -ENOEXEC);
+	EXPECT_NE(strstr(why.text, "packed with bzip2"), NULL);
 	memcpy(image + 56, "ARM\x64", 4);
 	EXPECT_EQ(open_bytes(path, image, 64, &why), -ENOEXEC);
 	EXPECT_NE(strstr(why.text, "another processor (arm64)"), NULL);
@@ -68,6 +69,50 @@ TEST(what_is_no_kernel_says_what_it_is)
 	EXPECT_EQ(kernel_open(&kernel, path, &why), -ENOENT);
 	EXPECT_NE(strstr(why.text, path), NULL);
 	EXPECT_NE(strstr(why.text, "--kernel"), NULL);
+}
+
+/* Known by its content, whatever it is called; what is inside shows when it is unpacked. */
+TEST(packed_files)
+{
+	char path[] = "/tmp/boot_kernel.XXXXXX";
+	uint8_t image[64] = "MZ", packed[256], *elf;
+	struct kernel kernel, inside;
+	struct why why;
+	size_t size;
+	int fd;
+
+	close(mkstemp(path));
+	size = gzip(packed, sizeof(packed), "\177ELF and so on", 14);
+	ASSERT_EQ(open_bytes(path, packed, size, &why), 0);
+	ASSERT_EQ(kernel_open(&kernel, path, &why), 0);
+	EXPECT_EQ(kernel.format, KERNEL_PACKED);
+	EXPECT_STREQ(kernel.release, "");
+	ASSERT_EQ(kernel_unpack(&kernel, &elf, &size, &why), 0);
+	ASSERT_EQ(size, 14);
+	EXPECT_EQ(memcmp(elf, "\177ELF and so on", size), 0);
+	/* Unpacked it is judged as any ELF file, and the packed one is named. */
+	fd = memfd_create("elf", 0);
+	ASSERT_EQ(write(fd, elf, size), size);
+	EXPECT_EQ(kernel_open_unpacked(&inside, &kernel, fd, &why), -ENOEXEC);
+	EXPECT_NE(strstr(why.text, path), NULL);
+	EXPECT_EQ(fcntl(fd, F_GETFD), -1);
+	free(elf);
+	kernel_close(&kernel);
+
+	memcpy(image + 56, "ARM\x64", 4);
+	size = gzip(packed, sizeof(packed), image, sizeof(image));
+	ASSERT_EQ(open_bytes(path, packed, size, &why), 0);
+	ASSERT_EQ(kernel_open(&kernel, path, &why), 0);
+	EXPECT_EQ(kernel_unpack(&kernel, &elf, &size, &why), -ENOEXEC);
+	EXPECT_NE(strstr(why.text, "another processor (arm64)"), NULL);
+	kernel_close(&kernel);
+
+	ASSERT_EQ(open_bytes(path, packed, 20, &why), 0);
+	ASSERT_EQ(kernel_open(&kernel, path, &why), 0);
+	EXPECT_EQ(kernel_unpack(&kernel, &elf, &size, &why), -EBADMSG);
+	EXPECT_NE(strstr(why.text, "damaged"), NULL);
+	kernel_close(&kernel);
+	unlink(path);
 }
 
 TEST(memory_map)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* From options to what is started: places, tags, roots, modules. No kernel is opened here. */
+/* From options to what is started: places, tags, roots, modules, what the kernel must have. */
 #include <errno.h>
 #include <sys/stat.h>
 
 #include "kselftest_harness.h"
+#include "tiny_kernel.h"
 #include "vmm/plan.h"
 
 FIXTURE(plan)
@@ -24,6 +25,16 @@ static void write_file(const char *path, const char *text)
 	fclose(f);
 }
 
+static void write_kernel(const char *path)
+{
+	struct tiny_kernel k;
+	FILE *f = fopen(path, "w");
+
+	tiny_kernel(&k, "0.1-plan");
+	fwrite(&k, sizeof(k), 1, f);
+	fclose(f);
+}
+
 FIXTURE_SETUP(plan)
 {
 	memset(self, 0, sizeof(*self));
@@ -34,7 +45,7 @@ FIXTURE_SETUP(plan)
 	mkdir("other", 0755);
 	mkdir("other/src", 0755);
 	mkdir("mod", 0755);
-	write_file("kernel", "");
+	write_kernel("kernel");
 	write_file("mod/modules.dep", "kernel/fs/overlayfs/overlay.ko:\n");
 	write_file("mod/modules.builtin", "");
 	sprintf(self->src, "%s/src", self->dir);
