@@ -249,6 +249,7 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 	case 'u':
 		return option_string(&opt->user, arg, why);
 	case 'c':
+		opt->cpus_set = true;
 		return parse_cpus(arg, &opt->cpus, why);
 	case 'm':
 		return parse_ram(arg, &opt->ram, why);

@@ -28,6 +28,7 @@ struct run_options {
 	char *result;
 	char *console_log;
 	unsigned int cpus;
+	bool cpus_set; /* --cpus was given */
 	uint64_t ram;	     /* bytes */
 	uint64_t timeout_ms; /* 0: none */
 	enum p9_executor executor;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "images/config.h"
+#include "vmm/needs.h"
 
 #define ROOT_TAG "ninepin.root"
 
@@ -180,26 +181,6 @@ static int find_busybox(struct plan *plan, struct why *why)
 			"apt-get install busybox-static");
 }
 
-/* Whether the chosen kernel can lay a tmpfs over a read-only root. Without (an index of) modules it
- * is taken to; whoever needs them will say what is missing. */
-static bool has_overlay(struct plan *plan)
-{
-	static const char *const overlay[] = { "overlay" };
-	const char *index;
-	struct module_list list;
-	struct why ignored;
-
-	if (!plan->kernel.modules)
-		return true;
-	index = keep(plan, "%s/modules.dep", plan->kernel.modules);
-	if (!index || access(index, R_OK) < 0)
-		return true;
-	if (modules_resolve(&list, plan->kernel.modules, overlay, 1, &ignored) < 0)
-		return false;
-	module_list_free(&list);
-	return true;
-}
-
 static int choose_root(struct plan *plan, struct why *why)
 {
 	const char *root = plan->opt->root;
@@ -207,17 +188,20 @@ static int choose_root(struct plan *plan, struct why *why)
 	char *real;
 	int err;
 
-	if (strcmp(root, "busybox") && !has_overlay(plan)) {
-		if (plan->opt->root_set)
+	if (strcmp(root, "busybox") && !needs_has_overlay(plan)) {
+		/* Where the configuration is known, needs_check() names all that is missing. */
+		if (plan->opt->root_set && !plan->kernel.config)
 			return why_fail(why, -ENOTSUP,
 					"the kernel %s has no overlayfs, which --root %s needs: use "
 					"--root busybox, or another kernel",
 					plan->kernel.path, root);
-		notes_add(&plan->notes,
-			 "the kernel %s has no overlayfs: the guest's root is busybox instead of this "
-			 "machine's",
-			 plan->kernel.path);
-		root = "busybox";
+		if (!plan->opt->root_set) {
+			notes_add(&plan->notes,
+				  "the kernel %s has no overlayfs: the guest's root is busybox instead "
+				  "of this machine's",
+				  plan->kernel.path);
+			root = "busybox";
+		}
 	}
 	if (!strcmp(root, "busybox")) {
 		err = find_busybox(plan, why);
@@ -313,27 +297,6 @@ static int make_env(struct plan *plan, struct why *why)
 	return 0;
 }
 
-static void choose_modules(struct plan *plan)
-{
-	size_t n = 0;
-
-	plan->modules[n++] = "virtio_mmio";
-	plan->modules[n++] = "virtio_console";
-	if (plan->nshares) {
-		plan->modules[n++] = "9p";
-		plan->modules[n++] = "9pnet_virtio";
-	}
-	if (plan->guest.overlay)
-		plan->modules[n++] = "overlay";
-	/* Entropy is a convenience. */
-	plan->modules[n++] = "virtio_rng?";
-	if (plan->kernel.modules) {
-		plan->guest.modules = plan->modules;
-		plan->guest.nmodules = n;
-		plan->guest.modules_dir = plan->kernel.modules;
-	}
-}
-
 static int make_cmdline(struct plan *plan, struct why *why)
 {
 	const char *append = plan->opt->append;
@@ -396,8 +359,10 @@ int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int
 		plan->shell[0] = find_shell(plan);
 		plan->guest.argv = plan->shell;
 	}
-	choose_modules(plan);
-	err = make_env(plan, why);
+	needs_modules(plan);
+	err = needs_check(plan, why);
+	if (!err)
+		err = make_env(plan, why);
 	if (!err)
 		err = make_cmdline(plan, why);
 	return err;

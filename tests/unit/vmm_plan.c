@@ -172,6 +172,108 @@ TEST_F(plan, no_overlay)
 	EXPECT_STREQ(self->plan.guest.mounts[0].path, "/mnt/src");
 }
 
+/* All that a kernel can be asked for, but for two options to find a device by. */
+static const char config[] =
+	"CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_ELF=y\nCONFIG_DEVTMPFS=y\nCONFIG_PROC_FS=y\n"
+	"CONFIG_SYSFS=y\nCONFIG_TMPFS=y\nCONFIG_UNIX98_PTYS=y\nCONFIG_SIGNALFD=y\nCONFIG_SMP=y\n"
+	"CONFIG_MULTIUSER=y\nCONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_CONSOLE=y\nCONFIG_9P_FS=y\n"
+	"CONFIG_NET_9P_VIRTIO=y\nCONFIG_9P_FS_POSIX_ACL=y\nCONFIG_OVERLAY_FS=y\n"
+	"CONFIG_HW_RANDOM_VIRTIO=y\nCONFIG_PRINTK=y\nCONFIG_SERIAL_8250_CONSOLE=y\n"
+	"CONFIG_ACPI=y\n";
+
+/* The same, with other values: "9P_FS=m ACPI=n". */
+static void write_config(const char *other)
+{
+	char text[sizeof(config)], words[256], *word, *rest = words;
+
+	strcpy(text, config);
+	strcpy(words, other);
+	while ((word = strsep(&rest, " ")) && *word) {
+		char line[64], *value = strchr(word, '=');
+
+		snprintf(line, sizeof(line), "CONFIG_%.*s=", (int)(value - word), word);
+		strstr(text, line)[strlen(line)] = value[1];
+	}
+	write_file("config-0.1-plan", text);
+}
+
+/* A kernel without modules: nothing is loaded, and what is missing is told. */
+#define NEED(other, ...)                                                                           \
+	({                                                                                         \
+		write_config(other);                                                               \
+		plan_free(&self->plan);                                                            \
+		options_free(&self->opt);                                                          \
+		make_words(self, false,                                                            \
+			   (char *[]){ "run", "--kernel=kernel", __VA_ARGS__, NULL });             \
+	})
+#define SAYS(words) EXPECT_NE(strstr(self->why.text, words), NULL) TH_LOG("%s", self->why.text)
+#define SAYS_NOT(words) EXPECT_EQ(strstr(self->why.text, words), NULL) TH_LOG("%s", self->why.text)
+
+TEST_F(plan, a_kernel_with_all_that_is_needed)
+{
+	ASSERT_EQ(NEED("", "--root=other", "--share=src,posixacl", "-c2", "-u", "7"), 0)
+		TH_LOG("%s", self->why.text);
+	EXPECT_EQ(self->plan.guest.nmodules, 0);
+	EXPECT_STREQ(self->plan.notes.text ? self->plan.notes.text : "", "");
+	/* What it does not need it need not have. */
+	EXPECT_EQ(NEED("MULTIUSER=n SMP=n 9P_FS_POSIX_ACL=n HW_RANDOM_VIRTIO=n", "--root=other",
+		       "--share=src"), 0) TH_LOG("%s", self->why.text);
+	if (access("/bin/busybox", X_OK) != 0)
+		SKIP(return, "no busybox here");
+	EXPECT_EQ(NEED("9P_FS=n NET_9P_VIRTIO=n OVERLAY_FS=n", "--root=busybox"), 0)
+		TH_LOG("%s", self->why.text);
+}
+
+TEST_F(plan, a_kernel_that_lacks_something)
+{
+	EXPECT_EQ(NEED("9P_FS=n VIRTIO_MMIO=n", "--root=other"), -ENOTSUP);
+	SAYS("config-0.1-plan");
+	SAYS("CONFIG_VIRTIO_MMIO, CONFIG_9P_FS:");
+	SAYS("images/ninepin.config");
+	SAYS_NOT("busybox");
+	EXPECT_EQ(NEED("OVERLAY_FS=n", "--root=other"), -ENOTSUP);
+	SAYS("CONFIG_OVERLAY_FS:");
+	SAYS("--root busybox");
+	EXPECT_EQ(NEED("OVERLAY_FS=n 9P_FS=n", "--root=other"), -ENOTSUP);
+	SAYS("CONFIG_9P_FS, CONFIG_OVERLAY_FS:");
+	SAYS_NOT("--root busybox");
+	EXPECT_EQ(NEED("MULTIUSER=n", "--root=other", "-u7"), -ENOTSUP);
+	SAYS("CONFIG_MULTIUSER:");
+	EXPECT_EQ(NEED("SMP=n", "--root=other", "-c2"), -ENOTSUP);
+	SAYS("CONFIG_SMP:");
+	EXPECT_EQ(NEED("SMP=n", "--root=other", "-c1"), 0);
+	EXPECT_EQ(NEED("9P_FS_POSIX_ACL=n", "--root=other", "--share=src,posixacl"), -ENOTSUP);
+	SAYS("CONFIG_9P_FS_POSIX_ACL:");
+	EXPECT_EQ(NEED("ACPI=n", "--root=other"), -ENOTSUP);
+	SAYS("CONFIG_ACPI or CONFIG_OF or CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES:");
+	EXPECT_EQ(NEED("SERIAL_8250_CONSOLE=n", "--root=other"), 0);
+	EXPECT_NE(strstr(self->plan.notes.text, "CONFIG_SERIAL_8250_CONSOLE"), NULL);
+}
+
+TEST_F(plan, a_kernel_with_modules)
+{
+	write_file("mod/modules.dep", "kernel/fs/9p/9p.ko:\n");
+	EXPECT_EQ(NEED("9P_FS=m NET_9P_VIRTIO=m", "--root=other"), -ENOTSUP);
+	SAYS("--modules");
+	SAYS("CONFIG_9P_FS (a module), CONFIG_NET_9P_VIRTIO (a module)");
+	EXPECT_EQ(NEED("9P_FS=m ACPI=n", "--root=other"), -ENOTSUP);
+	SAYS("CONFIG_9P_FS (a module), CONFIG_ACPI or");
+	SAYS("ninepin.config");
+	/* Only those that are modules are looked for. */
+	ASSERT_EQ(NEED("9P_FS=m HW_RANDOM_VIRTIO=m", "--root=other", "--modules=mod"), 0)
+		TH_LOG("%s", self->why.text);
+	ASSERT_EQ(self->plan.guest.nmodules, 2);
+	EXPECT_STREQ(self->plan.guest.modules[0], "9p");
+	EXPECT_STREQ(self->plan.guest.modules[1], "virtio_rng?");
+	/* Nothing is known: all are, and modules.builtin tells which are none. */
+	unlink("config-0.1-plan");
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	write_file("mod/modules.dep", "kernel/fs/overlayfs/overlay.ko:\n");
+	ASSERT_EQ(MAKE("--root=other"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_EQ(self->plan.guest.nmodules, 6);
+}
+
 TEST_F(plan, terminal)
 {
 	char *words[] = { "run", "--kernel=kernel", "--modules=mod", NULL };
