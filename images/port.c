@@ -63,6 +63,25 @@ static bool connected(void)
 	return poll(&pfd, 1, 0) == 1 && !(pfd.revents & POLLHUP);
 }
 
+/* What stands between the kernel and the port, as far as sysfs shows. */
+static const char *missing(void)
+{
+	DIR *dir = opendir("/sys/bus/virtio/devices");
+	struct dirent *entry;
+	bool devices = false;
+
+	while (dir && (entry = readdir(dir)))
+		devices |= entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	if (devices)
+		return "CONFIG_VIRTIO_CONSOLE";
+	if (!access("/sys/bus/platform/drivers/virtio-mmio", F_OK))
+		return "what it finds virtio-mmio devices by: CONFIG_ACPI, CONFIG_OF or "
+		       "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES";
+	return "CONFIG_VIRTIO_MMIO";
+}
+
 int port_open(int timeout_ms)
 {
 	const struct timespec step = {.tv_nsec = 1000000};
@@ -84,8 +103,8 @@ int port_open(int timeout_ms)
 		return fail("the port " FRAMES_PORT_NAME " to the VMM stays unconnected: "
 			    "the VMM does not answer");
 	}
-	return fail("the guest has no port " FRAMES_PORT_NAME " to the VMM: "
-		    "its kernel needs virtio_console and a virtio bus");
+	return fail("the guest has no port " FRAMES_PORT_NAME " to the VMM: its kernel lacks %s",
+		    missing());
 }
 
 int port_fd(void)

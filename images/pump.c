@@ -436,7 +436,7 @@ static int open_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
-		fail("the guest kernel has no signalfd: %s", strerror(errno));
+		fail("the guest kernel has no signalfd (CONFIG_SIGNALFD): %s", strerror(errno));
 	return fd;
 }
 

@@ -39,15 +39,35 @@ static int make_dirs(const char *path)
 	return mkdir(part, 0755) && errno != EEXIST ? -1 : 0;
 }
 
+/* The option that a kernel without this file system was built without. */
+static const char *option_of(const char *type)
+{
+	static const struct {
+		const char *type;
+		const char *option;
+	} options[] = {
+		{"devtmpfs", "CONFIG_DEVTMPFS"}, {"proc", "CONFIG_PROC_FS"},
+		{"sysfs", "CONFIG_SYSFS"},	 {"devpts", "CONFIG_UNIX98_PTYS"},
+		{"tmpfs", "CONFIG_TMPFS"},	 {"9p", "CONFIG_9P_FS"},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (!strcmp(options[i].type, type))
+			return options[i].option;
+	return "an option";
+}
+
 /* A file system of the kernel's own. */
 static int mount_kernel_fs(const char *type, const char *path, unsigned long flags,
 			   const char *options)
 {
 	if (make_dirs(path))
 		return fail("cannot make %s in the guest: %s", path, strerror(errno));
-	if (mount(type, path, type, flags, options) && errno != EBUSY)
-		return fail("cannot mount %s on %s in the guest: %s", type, path, strerror(errno));
-	return 0;
+	if (!mount(type, path, type, flags, options) || errno == EBUSY)
+		return 0;
+	if (errno == ENODEV)
+		return fail("the guest kernel lacks %s: use one that was built with it", option_of(type));
+	return fail("cannot mount %s on %s in the guest: %s", type, path, strerror(errno));
 }
 
 int setup_early(void)
@@ -161,12 +181,16 @@ static int mount_order(const struct mount_order *order, const char *path, unsign
 	if (!mount(order->source, path, order->type, flags, options))
 		return 0;
 	if (errno == ENODEV)
-		return fail("the guest kernel has no file system %s, which %s needs: use a kernel "
+		return fail("the guest kernel has no file system %s (%s), which %s needs: use a kernel "
 			    "that has it, or give its modules with --modules",
-			    order->type, path);
+			    order->type, option_of(order->type), path);
 	if (errno == ENOENT && !strcmp(order->type, "9p"))
 		return fail("the guest has no 9P device with the tag %s", order->source);
 	if (errno == EINVAL && !strcmp(order->type, "9p")) {
+		if (access("/sys/bus/virtio/drivers/9pnet_virtio", F_OK))
+			return fail("the guest kernel has no 9P over virtio (CONFIG_NET_9P_VIRTIO), which %s "
+				    "needs: use a kernel that has it, or give its modules with --modules",
+				    path);
 		if (has_word(options, "cache=readahead"))
 			return fail("the guest kernel refuses to mount %s: cache=readahead needs Linux "
 				    "6.4 or later: use cache=mmap, or another kernel",
@@ -192,7 +216,8 @@ static int mount_overlay(void)
 	if (!mount("overlay", NEW_ROOT, "overlay", 0, options))
 		return 0;
 	if (errno == ENODEV)
-		return fail("the guest kernel has no overlayfs: use --root busybox");
+		return fail("the guest kernel has no overlayfs (CONFIG_OVERLAY_FS): use --root busybox, "
+			    "or a kernel that has it");
 	return fail("the guest cannot mount an overlay over the root: %s (options '%s')",
 		    strerror(errno), options);
 }

@@ -2,6 +2,7 @@
 #include "vmm/needs.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -200,4 +201,15 @@ int needs_check(struct plan *plan, struct why *why)
 			"ninepin.config)%s",
 			path, *from ? from : "its own configuration", missing.text,
 			!strcmp(missing.text, "CONFIG_OVERLAY_FS") ? ", or use --root busybox" : "");
+}
+
+const char *needs_unmet(const struct virtio_dev *console)
+{
+	if (console->kicks)
+		return "";
+	/* The virtio bus acknowledges what it finds, before it looks for a driver. */
+	if (console->status & VIRTIO_CONFIG_S_ACKNOWLEDGE)
+		return ", and no driver took its virtio console (CONFIG_VIRTIO_CONSOLE)";
+	return ", and no driver found its virtio devices (CONFIG_VIRTIO_MMIO, and one of CONFIG_ACPI, CONFIG_OF, "
+	       "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES)";
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "boot/why.h"
+#include "virtio/mmio.h"
 
 struct plan;
 
@@ -19,5 +20,8 @@ void needs_modules(struct plan *plan);
  * such a folder: modules_resolve() will tell.
  */
 int needs_check(struct plan *plan, struct why *why);
+/* For a guest whose init said nothing: what its kernel has done with the console's device, to go on "before its
+ * init ran"; "" if a driver used it. */
+const char *needs_unmet(const struct virtio_dev *console);
 
 #endif

@@ -22,6 +22,7 @@
 #include "vmm/load.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/needs.h"
 #include "vmm/options.h"
 #include "vmm/outcome.h"
 #include "vmm/plan.h"
@@ -112,6 +113,11 @@ static const char *when(const struct run *run)
 	return "while the command ran";
 }
 
+static const char *unmet(const struct run *run)
+{
+	return run->outcome.moment[MOMENT_INIT] ? "" : needs_unmet(&run->machine.console.vdev);
+}
+
 static void finish_panicked(struct run *run)
 {
 	const char *line = console_log_panic(&run->log);
@@ -147,10 +153,11 @@ static void finish_ended(struct run *run)
 		       run->machine.vm.failure.text);
 		break;
 	case VM_RESTARTED:
-		finish(run, REASON_RESTART, status, "the guest restarted %s", when(run));
+		finish(run, REASON_RESTART, status, "the guest restarted %s%s", when(run), unmet(run));
 		break;
 	default:
-		finish(run, REASON_POWER_OFF, status, "the guest switched itself off %s", when(run));
+		finish(run, REASON_POWER_OFF, status, "the guest switched itself off %s%s", when(run),
+		       unmet(run));
 	}
 }
 
@@ -321,8 +328,8 @@ static void timed_out(void *arg, short revents)
 	(void)revents;
 	if (run->draining)
 		give_up_draining(run);
-	finish(run, REASON_TIMEOUT, STATUS_TIMEOUT, "time-out after %" PRIu64 ".%03" PRIu64 " s, %s",
-	       run->opt.timeout_ms / 1000, run->opt.timeout_ms % 1000, when(run));
+	finish(run, REASON_TIMEOUT, STATUS_TIMEOUT, "time-out after %" PRIu64 ".%03" PRIu64 " s, %s%s",
+	       run->opt.timeout_ms / 1000, run->opt.timeout_ms % 1000, when(run), unmet(run));
 }
 
 static void grace_over(void *arg, short revents)
