@@ -143,8 +143,8 @@ struct module_list {
 
 /*
  * Finds each name (dashes and underscores are alike) and all it depends on, in load order, from
- * DIR/modules.dep.bin, or DIR/modules.dep if that is not there; what DIR/modules.builtin has is skipped. DIR is a
- * /lib/modules/VERSION.
+ * DIR/modules.dep.bin, or DIR/modules.dep if that is not there, or DIR/modules.order and the modules themselves;
+ * what DIR/modules.builtin has is skipped. DIR is a /lib/modules/VERSION, or the tree that they were built in.
  * A name that ends with '?' may be missing. -ENOENT names every missing one; nothing is leaked.
  */
 int modules_resolve(struct module_list *list, const char *dir, const char *const *names, size_t n,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Kernel modules: which files, in which order (depmod's modules.dep), and what is in them. */
+/* Kernel modules: which files, in which order (of depmod's modules.dep, or without), and what is in them. */
 #include "boot/boot.h"
-#include "boot/dep_index.h"
+#include "boot/module_files.h"
+#include "boot/tree_index.h"
 #include "boot/unpack.h"
 
 #include <errno.h>
@@ -16,13 +17,12 @@
 
 #include <elf.h>
 
-#define INDEX_MAX  (64u << 20)	/* modules.dep, modules.builtin: all are below 1 MiB */
-#define MODULE_MAX (512u << 20) /* unpacked; with debug information, some have 100 MiB */
-#define DEPTH_MAX  64		/* of dependencies; Linux has about ten */
+#define DEPTH_MAX 64 /* of dependencies; Linux has about ten */
 
 /* One line of modules.dep: "kernel/fs/9p/9p.ko.xz: kernel/net/9p/9pnet.ko.xz". */
 struct module {
 	struct module *next;
+	char *text; /* where there is no modules.dep: the line, made up */
 	struct span path; /* below DIR */
 	struct span deps; /* paths, separated by spaces */
 	enum { MODULE_NEW, MODULE_OPEN, MODULE_LISTED } state;
@@ -30,103 +30,14 @@ struct module {
 
 struct modules {
 	const char *dir;
-	const char *dep_name; /* which of the two it is */
-	bool binary;
+	const char *dep_name; /* which of the three it is */
+	enum dep_kind { DEP_BINARY, DEP_TEXT, DEP_NONE } kind;
 	struct span dep; /* files, mapped */
 	struct span builtin;
 	bool has_builtin;
 	struct module *seen;
 	struct module_list *list;
 };
-
-/* Opens a file of at most limit bytes; *err is 0, or why there is no descriptor. */
-static int open_regular(const char *path, size_t limit, size_t *size, int *err)
-{
-	/* O_NONBLOCK: a fifo by that name must not stop us. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	*err = 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		*err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		*err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	else if ((uint64_t)st.st_size > limit)
-		*err = -EFBIG;
-	else
-		*size = (size_t)st.st_size;
-	if (*err && fd >= 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-/* Cuts text at the first sep into what is before it and what is behind; false at the end. */
-static bool cut(struct span *text, char sep, struct span *piece)
-{
-	const char *found;
-
-	if (!text->len)
-		return false;
-	found = memchr(text->at, sep, text->len);
-	piece->at = text->at;
-	piece->len = found ? (size_t)(found - text->at) : text->len;
-	text->at += piece->len + !!found;
-	text->len -= piece->len + !!found;
-	return true;
-}
-
-static bool same_span(struct span a, struct span b)
-{
-	return a.len == b.len && !memcmp(a.at, b.at, a.len);
-}
-
-static struct span base_of(struct span path)
-{
-	const char *slash = memrchr(path.at, '/', path.len);
-
-	return slash ? (struct span){ slash + 1, path.len - (size_t)(slash + 1 - path.at) } : path;
-}
-
-/* Is path the file of the module called name? kernel/fs/foo-bar.ko.xz is that of foo_bar. */
-static bool has_name(struct span path, struct span name)
-{
-	struct span base = base_of(path);
-
-	if (base.len < name.len + 3 || memcmp(base.at + name.len, ".ko", 3) ||
-	    (base.len > name.len + 3 && base.at[name.len + 3] != '.'))
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (module_fold(base.at[i]) != module_fold(name.at[i]))
-			return false;
-	return true;
-}
-
-/* Maps a file: little of it is looked at closely, and depmod replaces it rather than writes to it. */
-static int map_file(const char *path, struct span *span)
-{
-	int fd, err;
-
-	fd = open_regular(path, INDEX_MAX, &span->len, &err);
-	if (fd < 0)
-		return err;
-	span->at = NULL;
-	if (span->len)
-		span->at = mmap(NULL, span->len, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (span->at == MAP_FAILED) {
-		err = -errno;
-		*span = (struct span){0};
-	}
-	close(fd);
-	return err;
-}
-
-static void unmap(struct span *span)
-{
-	if (span->len)
-		munmap((void *)(uintptr_t)span->at, span->len);
-}
 
 static int map_index(const struct modules *m, const char *name, struct span *span, struct why *why)
 {
@@ -136,7 +47,7 @@ static int map_index(const struct modules *m, const char *name, struct span *spa
 	if (snprintf(path, sizeof(path), "%s/%s", m->dir, name) >= (int)sizeof(path))
 		err = -ENAMETOOLONG;
 	else
-		err = map_file(path, span);
+		err = module_map(path, INDEX_MAX, span);
 	if (err && err != -ENOENT)
 		why_fail(why, err, "The list of modules %s/%s cannot be read: %s.", m->dir, name,
 			 strerror(-err));
@@ -156,25 +67,27 @@ static int is_builtin(struct modules *m, struct span name, struct why *why)
 		m->has_builtin = true;
 	}
 	rest = m->builtin;
-	while (cut(&rest, '\n', &line))
-		if (has_name(line, name))
+	while (span_cut(&rest, '\n', &line))
+		if (module_has_name(line, name))
 			return 1;
 	return 0;
 }
 
 /* ---- modules.dep ---- */
 
-/* Modprobe's index if there is one. The text says the same, and all of it has to be read. */
+/* Modprobe's index if there is one: the text says the same, and all of it has to be read. Where depmod has not
+ * run, what it would have read. */
 static int map_dep(struct modules *m, struct why *why)
 {
-	int err;
+	static const char *const names[] = {
+		[DEP_BINARY] = "modules.dep.bin", [DEP_TEXT] = "modules.dep", [DEP_NONE] = "modules.order",
+	};
+	int err = -ENOENT;
 
-	m->dep_name = "modules.dep.bin";
-	err = map_index(m, m->dep_name, &m->dep, why);
-	m->binary = !err;
-	if (err == -ENOENT) {
-		m->dep_name = "modules.dep";
-		err = map_index(m, m->dep_name, &m->dep, why);
+	for (size_t i = 0; err == -ENOENT && i < sizeof(names) / sizeof(names[0]); i++) {
+		m->kind = i;
+		m->dep_name = names[i];
+		err = map_index(m, names[i], &m->dep, why);
 	}
 	return err;
 }
@@ -184,47 +97,64 @@ static struct span cut_path(struct span *line)
 {
 	struct span path = *line;
 
-	cut(line, ':', &path);
+	span_cut(line, ':', &path);
 	return path;
 }
 
-/* The line of the module called name: 1, 0, or -EBADMSG. */
-static int find_line(const struct modules *m, struct span name, struct span *line)
+/* The line of the module called name, *text if it had to be made: 1, 0, or a negative errno. */
+static int find_line(const struct modules *m, struct span name, struct span *line, char **text,
+		     struct why *why)
 {
 	struct span rest = m->dep, copy;
+	int found = 0;
 
-	if (m->binary)
-		return dep_index_find(m->dep, name, line);
-	while (cut(&rest, '\n', line)) {
-		copy = *line;
-		if (has_name(cut_path(&copy), name))
-			return 1;
+	*text = NULL;
+	switch (m->kind) {
+	case DEP_BINARY:
+		found = dep_index_find(m->dep, name, line);
+		if (found < 0)
+			why_fail(why, found, "%s/%s is damaged; run depmod for it again.", m->dir,
+				 m->dep_name);
+		break;
+	case DEP_TEXT:
+		while (!found && span_cut(&rest, '\n', line)) {
+			copy = *line;
+			found = module_has_name(cut_path(&copy), name);
+		}
+		break;
+	case DEP_NONE:
+		found = tree_index_find(m->dir, m->dep, name, text, why);
+		if (found > 0)
+			*line = (struct span){ *text, strlen(*text) };
+		break;
 	}
-	return 0;
+	return found;
 }
 
 /* *module is NULL if there is none. */
 static int by_name(struct modules *m, struct span name, struct module **module, struct why *why)
 {
 	struct span line, path;
+	char *text;
 	int found;
 
 	for (*module = m->seen; *module; *module = (*module)->next)
-		if (has_name((*module)->path, name))
+		if (module_has_name((*module)->path, name))
 			return 0;
-	found = find_line(m, name, &line);
-	if (found < 0)
-		return why_fail(why, found, "%s/%s is damaged; run depmod for it again.", m->dir,
-				m->dep_name);
-	if (!found)
-		return 0;
+	found = find_line(m, name, &line, &text, why);
+	if (found <= 0)
+		return found;
 	path = cut_path(&line);
-	if (!has_name(path, name))
-		return 0;
-	*module = malloc(sizeof(**module));
-	if (!*module)
-		return why_fail(why, -ENOMEM, "There is no memory left for the list of modules.");
-	**module = (struct module){ .next = m->seen, .path = path, .deps = line };
+	if (module_has_name(path, name))
+		*module = malloc(sizeof(**module));
+	else
+		found = 0;
+	if (!*module) {
+		free(text);
+		return found ? why_fail(why, -ENOMEM, "There is no memory left for the list of modules.")
+			     : 0;
+	}
+	**module = (struct module){ .next = m->seen, .text = text, .path = path, .deps = line };
 	m->seen = *module;
 	return 0;
 }
@@ -232,7 +162,7 @@ static int by_name(struct modules *m, struct span name, struct module **module, 
 /* *module is NULL if there is none. */
 static int by_path(struct modules *m, struct span path, struct module **module, struct why *why)
 {
-	struct span name = base_of(path);
+	struct span name = span_base(path);
 	const char *end = memmem(name.at, name.len, ".ko", 3);
 	int err;
 
@@ -241,7 +171,7 @@ static int by_path(struct modules *m, struct span path, struct module **module, 
 		return 0;
 	name.len = (size_t)(end - name.at);
 	err = by_name(m, name, module, why);
-	if (*module && !same_span((*module)->path, path))
+	if (*module && !span_same((*module)->path, path))
 		*module = NULL;
 	return err;
 }
@@ -253,7 +183,7 @@ static bool stays_below(struct span path)
 
 	if (path.at[0] == '/' || memchr(path.at, '\0', path.len))
 		return false;
-	while (cut(&path, '/', &part))
+	while (span_cut(&path, '/', &part))
 		if (part.len == 2 && !memcmp(part.at, "..", 2))
 			return false;
 	return true;
@@ -301,7 +231,7 @@ static int add(struct modules *m, struct module *module, unsigned int depth, str
 				"run depmod for it again.",
 				m->dir, m->dep_name, len, module->path.at);
 	module->state = MODULE_OPEN;
-	while (cut(&deps, ' ', &dep)) {
+	while (span_cut(&deps, ' ', &dep)) {
 		struct module *needed;
 
 		if (!dep.len)
@@ -406,9 +336,11 @@ static int resolve(struct modules *m, const char *const *names, size_t n, struct
 	if (count)
 		return why_fail(why, -ENOENT,
 				"%s has %s %s, nor %s built into the kernel; take a kernel that "
-				"has %s, or run depmod if the files are there.",
+				"has %s, or %s.",
 				m->dir, count > 1 ? "none of the modules" : "no module", missing,
-				count > 1 ? "are they" : "is it", count > 1 ? "them" : "it");
+				count > 1 ? "are they" : "is it", count > 1 ? "them" : "it",
+				m->kind == DEP_NONE ? "build them with `make modules`"
+						    : "run depmod if the files are there");
 	return 0;
 }
 
@@ -427,11 +359,12 @@ int modules_resolve(struct module_list *list, const char *dir, const char *const
 	while (m.seen) {
 		struct module *next = m.seen->next;
 
+		free(m.seen->text);
 		free(m.seen);
 		m.seen = next;
 	}
-	unmap(&m.dep);
-	unmap(&m.builtin);
+	module_unmap(&m.dep);
+	module_unmap(&m.builtin);
 	if (err)
 		module_list_free(list);
 	return err;
@@ -455,7 +388,7 @@ int module_write(struct cpio *cpio, const char *inside, unsigned int mode, const
 	size_t size = 0;
 	int fd, err;
 
-	fd = open_regular(path, MODULE_MAX, &size, &err);
+	fd = module_open(path, MODULE_MAX, &size, &err);
 	if (fd >= 0) {
 		data = cpio_file_from(cpio, inside, mode, fd, size);
 		close(fd);

@@ -127,24 +127,30 @@ static int take_asked(struct kernel_choice *choice, const char *asked, struct wh
 	if (is_folder(asked)) {
 		snprintf(path, sizeof(path), "%s/" TREE_IMAGE, asked);
 		if (!is_file(path))
+			snprintf(path, sizeof(path), "%s/vmlinux", asked);
+		if (!is_file(path))
 			return why_fail(why, -ENOENT,
 					"--kernel: %s is a folder without " TREE_IMAGE
-					": build the kernel there, or name a file",
+					" and without vmlinux: build the kernel there, or name a file",
 					asked);
 	}
 	choice->path = strdup(path);
 	return choice->path ? 0 : why_fail(why, -ENOMEM, "no memory left");
 }
 
-/* Sets choice->modules to a copy of dir if it is one that modules can be found in. */
+/* Sets choice->modules to dir if it is one that modules can be found in. */
 static bool try_modules(struct kernel_choice *choice, const char *dir)
 {
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/modules.dep", dir);
-	if (!is_file(path))
-		return false;
-	choice->modules = strdup(dir);
+	if (!is_file(path)) {
+		/* Built here, or installed without depmod. */
+		snprintf(path, sizeof(path), "%s/modules.order", dir);
+		if (!is_file(path))
+			return false;
+	}
+	choice->modules = realpath(dir, NULL);
 	return choice->modules != NULL;
 }
 
@@ -156,35 +162,61 @@ static size_t dir_length(const char *path)
 	return slash ? (size_t)(slash + 1 - path) : 0;
 }
 
+/* The folder that the kernel was built in, written to dir; NULL if it does not lie in one. */
+static const char *find_tree(char dir[4096], const char *path)
+{
+	static const char *const up[] = { "", "../../../" };
+	char mark[4096];
+
+	for (size_t i = 0; i < sizeof(up) / sizeof(up[0]); i++) {
+		snprintf(dir, 4096, "%.*s%s.", (int)dir_length(path), path, up[i]);
+		/* Each build begins with writing this. */
+		if (snprintf(mark, sizeof(mark), "%s/include/config/kernel.release", dir) <
+			    (int)sizeof(mark) &&
+		    is_file(mark))
+			return dir;
+	}
+	return NULL;
+}
+
+/* Modules of a kernel of this release in BASE/lib/modules, BASE being as printf() takes it. */
+static __attribute__((format(printf, 3, 4))) bool
+try_modules_of(struct kernel_choice *choice, const char *release, const char *fmt, ...)
+{
+	char base[2048], path[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(base, sizeof(base), fmt, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "%s/lib/modules/%s", base, release);
+	return try_modules(choice, path);
+}
+
 /*
- * Modules of a kernel of this release: beside the file, as packages lay them out when unpacked into a
- * folder (DIR/boot/vmlinuz-V or DIR/vmlinux, and DIR/lib/modules/V), else the system's.
+ * Modules of a kernel of this release: of one that lies where it was built, those that were built with it; else
+ * beside the file, as packages lay them out when unpacked into a folder (DIR/boot/vmlinuz-V or DIR/vmlinux, and
+ * DIR/lib/modules/V), else the system's.
  */
 static void find_modules(struct kernel_choice *choice, const char *release)
 {
-	static const char *const beside[] = { "lib/modules", "../lib/modules", "../usr/lib/modules" };
-	char dir[2048], path[4096];
-	char *slash;
+	const char *installed = getenv("INSTALL_MOD_PATH");
+	char dir[4096];
 
-	snprintf(dir, sizeof(dir), "%s", choice->path);
-	slash = strrchr(dir, '/');
-	if (slash)
-		*slash = '\0';
-	else
-		snprintf(dir, sizeof(dir), ".");
-	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s/%s", dir, beside[i], release);
-		if (try_modules(choice, path))
+	if (find_tree(dir, choice->path)) {
+		if (installed && *installed && try_modules_of(choice, release, "%s", installed))
+			return;
+		if (try_modules(choice, dir))
 			return;
 	}
+	snprintf(dir, sizeof(dir), "%.*s.", (int)dir_length(choice->path), choice->path);
+	if (try_modules_of(choice, release, "%s", dir) ||
+	    try_modules_of(choice, release, "%s/..", dir) ||
+	    try_modules_of(choice, release, "%s/../usr", dir))
+		return;
 	/* /usr/lib/modules/V/vmlinuz has them right there. */
-	if (try_modules(choice, dir))
-		return;
-	snprintf(path, sizeof(path), "/usr/lib/modules/%s", release);
-	if (try_modules(choice, path))
-		return;
-	snprintf(path, sizeof(path), "/lib/modules/%s", release);
-	try_modules(choice, path);
+	if (!try_modules(choice, dir) && !try_modules_of(choice, release, "/usr"))
+		try_modules_of(choice, release, "%s", "");
 }
 
 /* Takes a configuration file, if it is one. */

@@ -191,8 +191,7 @@ int needs_check(struct plan *plan, struct why *why)
 	if (missing.modules)
 		return why_fail(why, -ENOTSUP,
 				"the modules of the kernel %s are not found, and this run needs %s: name "
-				"their folder with --modules, or install them with `make "
-				"modules_install`",
+				"their folder with --modules, or make them with `make modules`",
 				path, missing.text);
 	from = kconfig_from(config);
 	return why_fail(why, -ENOTSUP,
