@@ -48,6 +48,12 @@ void kernel_close(struct kernel *kernel);
 int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, struct why *why);
 
 /*
+ * Takes the zeros at the end of each segment out of what is to be loaded: what kernel_unpack() gives has a large
+ * .bss in the file. Guest memory is zero anyway.
+ */
+void kernel_trim(uint8_t *elf, size_t size);
+
+/*
  * What kernel_unpack() gave, in a file: fd, which is taken over, also on failure. Sentences name the packed
  * one. kernel->format becomes KERNEL_PVH, or, out of a bzImage without that entry point, KERNEL_ELF.
  */

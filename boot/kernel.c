@@ -214,6 +214,30 @@ int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, stru
 	return err;
 }
 
+void kernel_trim(uint8_t *elf, size_t size)
+{
+	Elf64_Ehdr header;
+
+	if (size < sizeof(header))
+		return;
+	memcpy(&header, elf, sizeof(header));
+	if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr) ||
+	    header.e_phoff > size || header.e_phnum > (size - header.e_phoff) / sizeof(Elf64_Phdr))
+		return;
+	for (unsigned int i = 0; i < header.e_phnum; i++) {
+		uint8_t *at = elf + header.e_phoff + i * sizeof(Elf64_Phdr);
+		Elf64_Phdr segment;
+
+		memcpy(&segment, at, sizeof(segment));
+		if (segment.p_type != PT_LOAD || segment.p_offset > size ||
+		    segment.p_filesz > size - segment.p_offset)
+			continue;
+		while (segment.p_filesz && !elf[segment.p_offset + segment.p_filesz - 1])
+			segment.p_filesz--;
+		memcpy(at, &segment, sizeof(segment));
+	}
+}
+
 /* ---- shared by the formats ---- */
 
 static size_t add_range(struct boot_range *out, size_t n, uint64_t base, uint64_t end,

@@ -283,7 +283,8 @@ static bool find_config(void *arg, const uint8_t *data, size_t size)
 	struct kconfig **config = arg;
 
 	*config = kconfig_find(data, size);
-	return *config != NULL;
+	/* It is in .rodata, the first of them: who has none is not to be searched to the end. */
+	return true;
 }
 
 struct kconfig *kernel_config(const struct kernel *kernel)

@@ -23,7 +23,7 @@
 #define NEW_LIFE     3600 /* seconds after which a file that nobody finished is litter */
 #define SECRET_NAME  "secret"
 #define NAME_SIZE    (2 * sizeof(XXH128_canonical_t) + sizeof(SUFFIX))
-#define BLOCK	     (64u << 10)
+#define BLOCK	     4096u
 #define PATIENCE     2 /* seconds without a word */
 
 /*
@@ -255,6 +255,24 @@ static int take(const struct cache *cache, const char *name, const struct kernel
 	return fd;
 }
 
+/* Blocks of nothing but zeros become holes. */
+static bool write_sparse(int fd, const uint8_t *data, size_t size)
+{
+	static const uint8_t zeros[BLOCK];
+
+	for (size_t done = 0; done < size; done += BLOCK) {
+		size_t n = size - done < BLOCK ? size - done : BLOCK;
+
+		if (memcmp(data + done, zeros, n) == 0) {
+			if (lseek(fd, (off_t)n, SEEK_CUR) < 0)
+				return false;
+		} else if (!write_all(fd, data + done, n)) {
+			return false;
+		}
+	}
+	return ftruncate(fd, (off_t)size) == 0;
+}
+
 static bool write_file(const struct cache *cache, int fd, const struct kernel *packed,
 		       const void *elf, size_t size)
 {
@@ -265,7 +283,7 @@ static bool write_file(const struct cache *cache, int fd, const struct kernel *p
 	};
 
 	memcpy(trailer.magic, trailer_magic, sizeof(trailer.magic));
-	return write_all(fd, elf, size) && write_all(fd, &trailer, sizeof(trailer));
+	return write_sparse(fd, elf, size) && write_all(fd, &trailer, sizeof(trailer));
 }
 
 static int put(const struct cache *cache, const char *name, const struct kernel *packed,
@@ -290,7 +308,7 @@ static int in_memory(const void *elf, size_t size, struct why *why)
 {
 	int fd = memfd_create("kernel", MFD_CLOEXEC);
 
-	if (fd >= 0 && write_all(fd, elf, size))
+	if (fd >= 0 && write_sparse(fd, elf, size))
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -325,6 +343,8 @@ static int unpack(const struct kernel *packed, uint8_t **elf, size_t *size, stru
 	if (timed)
 		timer_settime(timer, 0, &patience, NULL);
 	err = kernel_unpack(packed, elf, size, why);
+	if (!err)
+		kernel_trim(*elf, *size);
 	if (timed)
 		timer_delete(timer);
 	sigaction(SIGRTMIN, &before, NULL);

@@ -13,7 +13,7 @@
 #define KERNEL_CACHE_MAX 4
 
 /*
- * A file with what kernel_unpack() gives of packed, for kernel_open_unpacked(): by content, out of the cache;
+ * A file with what kernel_unpack() and kernel_trim() give of packed, for kernel_open_unpacked(): by content, out of the cache;
  * else it is unpacked and put there. A cache that cannot be used (no home, read-only, disk full) is no failure:
  * the file is memory then. Unpacking that takes seconds is told on stderr.
  * The descriptor, which is the caller's, or kernel_unpack()'s errno or -ENOMEM, with a sentence.

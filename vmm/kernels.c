@@ -259,14 +259,15 @@ static void find_config(struct kernel_choice *choice)
 
 /*
  * A packed kernel is unpacked here and now, for a guest that starts from the ELF is there sooner. A bzImage
- * that cannot start so goes its own way: without a PVH entry, or packed in a way that only it knows.
+ * that cannot start so, or shall not, goes its own way: without a PVH entry, or packed in a way that only it
+ * knows.
  */
-static int open_inside(struct kernel_choice *choice, struct why *why)
+static int open_inside(struct kernel_choice *choice, enum kernel_use use, struct why *why)
 {
 	struct kernel inside;
 	int fd, err;
 
-	if (choice->kernel.format == KERNEL_PVH)
+	if (choice->kernel.format == KERNEL_PVH || use == KERNEL_LOOK)
 		return 0;
 	fd = kernel_cache_open(&choice->kernel, why);
 	if (fd == -ENOTSUP)
@@ -274,7 +275,8 @@ static int open_inside(struct kernel_choice *choice, struct why *why)
 	err = fd < 0 ? fd : kernel_open_unpacked(&inside, &choice->kernel, fd, why);
 	if (err)
 		return err;
-	if (inside.format == KERNEL_ELF) {
+	if (inside.format == KERNEL_ELF ||
+	    (use == KERNEL_AS_IT_IS && choice->kernel.format == KERNEL_BZIMAGE)) {
 		choice->config = kernel_config(&inside);
 		kernel_close(&inside);
 	} else {
@@ -285,7 +287,7 @@ static int open_inside(struct kernel_choice *choice, struct why *why)
 }
 
 int kernel_choose(struct kernel_choice *choice, const char *asked, const char *modules,
-		  struct why *why)
+		  enum kernel_use use, struct why *why)
 {
 	int err;
 
@@ -298,7 +300,7 @@ int kernel_choose(struct kernel_choice *choice, const char *asked, const char *m
 				"--modules: %s is not a folder: give a /lib/modules/VERSION", modules);
 	err = kernel_open(&choice->kernel, choice->path, why);
 	if (!err)
-		err = open_inside(choice, why);
+		err = open_inside(choice, use, why);
 	if (err)
 		return err;
 	if (modules) {

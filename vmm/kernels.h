@@ -16,14 +16,22 @@ struct kernel_choice {
 	struct why note;
 };
 
+/* What is to become of a packed kernel. */
+enum kernel_use {
+	KERNEL_UNPACKED, /* unpacked here, if it can then start */
+	KERNEL_AS_IT_IS, /* a bzImage unpacks itself in the guest */
+	KERNEL_LOOK,	 /* nothing: it is not to be booted */
+};
+
 /*
  * asked: a kernel file or a build tree, or NULL to look around: the build tree we stand in, the
  * running kernel, the newest readable one in /boot, the one that `make run` keeps beside the
  * program. modules: a folder that the user named, or NULL.
- * -ENOENT or -EACCES with a sentence. kernel_choice_free() is right after either.
+ * A negative errno with a sentence: -ENOENT, -EACCES, or as of kernel_open() and kernel_unpack().
+ * kernel_choice_free() is right after either.
  */
 int kernel_choose(struct kernel_choice *choice, const char *asked, const char *modules,
-		  struct why *why);
+		  enum kernel_use use, struct why *why);
 void kernel_choice_free(struct kernel_choice *choice);
 
 #endif

@@ -29,6 +29,7 @@ enum {
 	OPT_IO,
 	OPT_STATS,
 	OPT_HELP_SHARE,
+	OPT_NO_UNPACK,
 };
 
 static const struct option long_options[] = {
@@ -37,6 +38,7 @@ static const struct option long_options[] = {
 	{ "virtfs", required_argument, NULL, OPT_VIRTFS },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "no-unpack", no_argument, NULL, OPT_NO_UNPACK },
 	{ "modules", required_argument, NULL, OPT_MODULES },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "append", required_argument, NULL, OPT_APPEND },
@@ -229,6 +231,9 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		return set_path(&opt->root, "--root", arg, why);
 	case OPT_KERNEL:
 		return set_path(&opt->kernel, "--kernel", arg, why);
+	case OPT_NO_UNPACK:
+		opt->no_unpack = true;
+		return 0;
 	case OPT_MODULES:
 		return set_path(&opt->modules, "--modules", arg, why);
 	case OPT_INITRD:

@@ -21,6 +21,7 @@ struct run_options {
 	char *root;    /* "busybox", or a folder */
 	bool root_set; /* --root was given */
 	char *kernel;  /* a file or a build tree; NULL: find one */
+	bool no_unpack; /* a bzImage is booted as it is */
 	char *modules; /* a /lib/modules/VERSION; NULL: find it */
 	char *initrd;
 	char *user;   /* USER[:GROUP]; NULL: root */

@@ -337,7 +337,8 @@ int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int
 	for (unsigned int i = 0; !err && i < opt->nshares; i++)
 		err = resolve_share(plan, i, why);
 	if (!err)
-		err = kernel_choose(&plan->kernel, opt->kernel, opt->modules, why);
+		err = kernel_choose(&plan->kernel, opt->kernel, opt->modules,
+				    opt->no_unpack ? KERNEL_AS_IT_IS : KERNEL_UNPACKED, why);
 	if (!err)
 		err = choose_root(plan, why);
 	if (!err)

@@ -56,6 +56,28 @@ check "nothing is left behind" is "$(left)" "$before"
 head -c 3000000 "$TESTS/vmlinuz" >"$T/truncated"
 bad "kernel that is truncated" "$T/truncated" truncated -- --kernel "$T/truncated" -- true
 
+gzip -c "$TESTS/dm" | head -c 2000 >"$T/truncated.gz"
+bad "packed kernel that is truncated" "$T/truncated.gz" damaged -- --kernel "$T/truncated.gz" -- true
+gzip -c "$TESTS/dm" >"$T/program.gz"
+bad "packed program that is no kernel" "$T/program.gz" -- --kernel "$T/program.gz" -- true
+
+# What the kernel was built with lies beside it, and lacks something.
+mkdir "$T/boot"
+ln -s "$TESTS/vmlinuz" "$T/boot/vmlinuz"
+for option in BLK_DEV_INITRD BINFMT_ELF DEVTMPFS PROC_FS SYSFS TMPFS UNIX98_PTYS SIGNALFD MULTIUSER ACPI \
+	PRINTK SERIAL_8250_CONSOLE; do
+	echo "CONFIG_$option=y"
+done >"$T/boot/config-$(uname -r)"
+bad "kernel that was built without virtio and 9P" CONFIG_VIRTIO_MMIO CONFIG_VIRTIO_CONSOLE CONFIG_9P_FS \
+	CONFIG_NET_9P_VIRTIO ninepin.config "$T/boot/config-" -- \
+	--kernel "$T/boot/vmlinuz" --root busybox --share "$EXT4" -- true
+for option in VIRTIO_MMIO VIRTIO_CONSOLE 9P_FS NET_9P_VIRTIO; do
+	echo "CONFIG_$option=y"
+done >>"$T/boot/config-$(uname -r)"
+bad "kernel that was built without an overlay" CONFIG_OVERLAY_FS "--root busybox" -- \
+	--kernel "$T/boot/vmlinuz" --root / -- true
+rm -r "$T/boot"
+
 truncate -s 600M "$EXT4/initrd"
 bad "initrd larger than the memory" initrd -- --initrd "$EXT4/initrd" -m 512 -- true
 rm "$EXT4/initrd"

@@ -179,7 +179,7 @@ static int check_kernel(struct report *report)
 
 	if (!subject)
 		return -ENOMEM;
-	err = kernel_choose(&choice, NULL, NULL, &why);
+	err = kernel_choose(&choice, NULL, NULL, KERNEL_LOOK, &why);
 	if (err)
 		findings_add(&subject->findings, "kernel", LAYER_KERNEL, -err, "kernel", "%s",
 			     why.text);
