@@ -59,6 +59,11 @@ static int make_in(struct p9_req *req, uint32_t dirnum, const char *name, const 
 	if (err)
 		return err;
 	dir = fid->node;
+	err = p9_may_make(dir, name);
+	if (err) {
+		p9_fid_put(req, fid);
+		return err;
+	}
 	err = p9_owner_act_create(req, fid->uid, new->gid);
 	if (!err)
 		err = make(req, dir, name, new);
@@ -175,11 +180,14 @@ int p9_t_link(struct p9_req *req)
 	if (!err)
 		err = get_dir(req, dirnum, &dir);
 	if (!err)
-		err = S_ISDIR(fid->node->type)
-			      ? -EPERM
-			      : p9_linkat(req, dir->node->fs, fid->node->fd, dir->node->fd, name);
-	if (dir)
-		p9_refused(req, P9_REFUSED_CREATE, dir->node, name, err);
+		err = p9_may_make(dir->node, name);
+	if (err)
+		goto out;
+	err = S_ISDIR(fid->node->type)
+		      ? -EPERM
+		      : p9_linkat(req, dir->node->fs, fid->node->fd, dir->node->fd, name);
+	p9_refused(req, P9_REFUSED_CREATE, dir->node, name, err);
+out:
 	p9_fid_put(req, dir);
 	p9_fid_put(req, fid);
 	return err;
@@ -188,14 +196,17 @@ int p9_t_link(struct p9_req *req)
 static int rename_in(struct p9_req *req, struct p9_node *olddir, const char *oldname,
 		     struct p9_node *newdir, const char *newname)
 {
+	struct p9_node *node, *over;
+	int err = p9_may_rename(olddir, oldname, newdir, newname);
+
+	if (err)
+		return err;
 	/*
 	 * Both have their descriptors, so that nobody looks for them by a name that is not theirs
 	 * any more; and a file that loses its name this way stays the file of its fids.
 	 */
-	struct p9_node *node = p9_node_at(req, olddir, oldname);
-	struct p9_node *over = p9_node_at(req, newdir, newname);
-	int err;
-
+	node = p9_node_at(req, olddir, oldname);
+	over = p9_node_at(req, newdir, newname);
 	p9_owner_act_move(req, olddir, oldname);
 	err = p9_renameat(req, olddir->fs, olddir->fd, oldname, newdir->fd, newname);
 
@@ -269,9 +280,13 @@ int p9_t_renameat(struct p9_req *req)
 
 static int unlink_in(struct p9_req *req, struct p9_node *dir, const char *name, bool is_dir)
 {
-	struct p9_node *node = p9_node_at(req, dir, name);
-	int err = p9_unlinkat(req, dir->fs, dir->fd, name, is_dir ? AT_REMOVEDIR : 0);
+	struct p9_node *node;
+	int err;
 
+	if (p9_is_hidden(dir, name))
+		return -ENOENT;
+	node = p9_node_at(req, dir, name);
+	err = p9_unlinkat(req, dir->fs, dir->fd, name, is_dir ? AT_REMOVEDIR : 0);
 	if (!err)
 		p9_node_removed(req, dir, name);
 	p9_node_release(req, node);

@@ -219,6 +219,7 @@ int p9_t_lcreate(struct p9_req *req)
 	if (err)
 		return err;
 	err = fid->fd >= 0 ? -EBUSY : S_ISDIR(fid->node->type) ? 0 : -ENOTDIR;
+	err = err ?: p9_may_make(fid->node, name);
 	if (err)
 		goto out;
 	fd = p9_owner_act_create(req, fid->uid, gid);

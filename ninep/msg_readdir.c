@@ -90,6 +90,7 @@ static int put_entries(struct p9_req *req, struct p9_fid *fid, int64_t *off)
 	struct p9_out *out = &req->out;
 	struct dirent64 *entry;
 	struct p9_qid qid;
+	bool all = true;
 	size_t len;
 	ssize_t n;
 
@@ -104,6 +105,11 @@ static int put_entries(struct p9_req *req, struct p9_fid *fid, int64_t *off)
 		int err;
 
 		entry = (struct dirent64 *)(void *)(buf + i);
+		if (p9_is_hidden(fid->node, entry->d_name)) {
+			*off = entry->d_off;
+			all = false;
+			continue;
+		}
 		name_len = strlen(entry->d_name);
 		if (p9_out_room(out) < P9_DIRENT_SIZE + name_len)
 			return -EINVAL;
@@ -113,7 +119,8 @@ static int put_entries(struct p9_req *req, struct p9_fid *fid, int64_t *off)
 		put_entry(out, &qid, entry, name_len);
 		*off = entry->d_off;
 	}
-	return (size_t)n + DIRENTS_MIN > len;
+	/* Where something was left out, nothing in a reply does not mean the end. */
+	return !all || (size_t)n + DIRENTS_MIN > len;
 }
 
 /*

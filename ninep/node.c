@@ -320,6 +320,8 @@ static int make_node(struct p9_share *share, struct p9_node *dir, const char *na
 	node->type = stx->stx_mode & S_IFMT;
 	p9_owner_seen(node, stx->stx_mode);
 	node->parent = dir;
+	if (share->hide && S_ISDIR(node->type))
+		node->hide = p9_hide_below(share->hide, dir->hide, name, fs->dev, node->ino);
 	*out = node;
 	return 0;
 }
@@ -544,6 +546,8 @@ int p9_node_step(struct p9_req *req, struct p9_node *root, struct p9_node *dir, 
 		return -ENOTDIR;
 	if (!strcmp(name, ".."))
 		return step_up(req, root, dir, node, stx);
+	if (p9_is_hidden(dir, name))
+		return -ENOENT;
 	if (step_known(req, dir, name, node, stx))
 		return 0;
 	/* What is not behind a mount point is of the folder's class. */

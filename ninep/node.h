@@ -19,6 +19,7 @@
 #include "ninep/creds.h"
 #include "ninep/fs.h"
 #include "ninep/hash.h"
+#include "ninep/hide.h"
 #include "ninep/p9.h"
 #include "ninep/pool.h"
 #include "ninep/proto.h"
@@ -46,6 +47,7 @@ struct p9_node {
 	uint32_t type;	   /* S_IF…, as the guest knows it */
 	atomic_bool setid; /* set-user-id bits that the host does not know of were seen */
 	atomic_bool atime_due; /* atime.h */
+	const struct p9_hide *hide; /* what is hidden in or below it (hide.h); NULL: nothing */
 
 	struct p9_node *parent; /* holds a reference; NULL: the share's root */
 	char *name;		/* in the parent; NULL: the share's root */
@@ -71,6 +73,7 @@ struct p9_share {
 	atomic_bool said_multidevs;
 	int handle_fd;	      /* the folder, for open_by_handle_at(2); -1: not allowed */
 	struct p9_node *root; /* its descriptor always stays */
+	struct p9_hide *hide; /* NULL: nothing is hidden */
 
 	pthread_mutex_t lock;
 	struct p9_hash table; /* of placed nodes, by parent and name */
@@ -117,8 +120,8 @@ int p9_node_statx(struct p9_req *req, struct p9_node *node, int fd, bool btime, 
 
 /*
  * One step of a walk from a dir that is held: name, which is valid, or "..", which does not lead
- * above root. The node is held. Also gives what statx says. Waits. As openat2(2): ENOENT, EACCES,
- * ENOTDIR, …; ENODEV for another file system with P9_SHARE_FORBID_MULTIDEVS; ENFILE.
+ * above root. The node is held. Also gives what statx says. Waits. As openat2(2): ENOENT (of what is
+ * hidden, too), EACCES, ENOTDIR, …; ENODEV for another file system with P9_SHARE_FORBID_MULTIDEVS; ENFILE.
  */
 int p9_node_step(struct p9_req *req, struct p9_node *root, struct p9_node *dir, const char *name,
 		 struct p9_node **node, struct statx *stx);

@@ -137,8 +137,21 @@ struct p9_idmap {
 	bool rest; /* ids in no range stay as they are, where no range says otherwise */
 };
 
+/*
+ * A path below a share that its clients do not see: neither by walking nor in a listing, and nothing of
+ * that name can be made, moved or removed. It need not be there (yet). `*` in its last name, once,
+ * stands for anything. Links on the way are followed when the share is opened, and where the last
+ * name leads if it is one is hidden too.
+ */
+struct p9_hidden {
+	const char *path;
+	bool shown; /* it is not hidden after all, where only a `*` says so */
+};
+
 struct p9_share_config {
 	unsigned int flags; /* P9_SHARE_* */
+	const struct p9_hidden *hidden; /* is not kept */
+	unsigned int nhidden;
 	enum p9_model model;
 	uint32_t fmode, dmode; /* on the host, of files and folders of P9_MODEL_MAPPED; 0: 0600, 0700 */
 	struct p9_idmap uids, gids; /* of P9_MODEL_IDMAP */
@@ -146,8 +159,8 @@ struct p9_share_config {
 
 /*
  * Opens a host folder as a share. Negative errno: as open(2), -ENOTDIR; -EOPNOTSUPP: its file system
- * has no user.* attributes, which P9_MODEL_MAPPED needs. The server must outlive it, sessions hold a
- * reference.
+ * has no user.* attributes, which P9_MODEL_MAPPED needs; -EINVAL: a hidden path is the folder itself,
+ * or goes up where nothing is. The server must outlive it, sessions hold a reference.
  */
 int p9_share_open(struct p9_share **share, struct p9_server *server, const char *path,
 		  const struct p9_share_config *config);

@@ -30,8 +30,12 @@ static int make_root(struct p9_share *share, const char *path)
 		err = p9_owner_possible(root->fd);
 		if (err)
 			goto out;
-		err = -ENOMEM;
 	}
+	err = p9_hide_new(&share->hide, root->fd, share->server->procfd, share->config.hidden,
+			  share->config.nhidden);
+	if (err)
+		goto out;
+	err = -ENOMEM;
 	root->fs = p9_fs_get(all, st.st_dev, p9_fs_classify((uint64_t)sfs.f_type));
 	if (!root->fs)
 		goto out;
@@ -41,10 +45,12 @@ static int make_root(struct p9_share *share, const char *path)
 		p9_fs_put(root->fs);
 		goto out;
 	}
+	share->config.hidden = NULL; /* the caller's */
 	atomic_init(&root->refs, 1);
 	atomic_init(&root->pins, 1);
 	root->ino = st.st_ino;
 	root->type = S_IFDIR;
+	root->hide = share->hide;
 	share->root = root;
 	share->nodes = 1;
 	p9_node_count_fd(share, 1);
@@ -71,6 +77,7 @@ int p9_share_open(struct p9_share **out, struct p9_server *server, const char *p
 	if (!err)
 		err = make_root(share, path);
 	if (err) {
+		p9_hide_free(share->hide);
 		p9_hash_exit(&share->table);
 		free(share);
 		return err;
@@ -116,6 +123,7 @@ void p9_share_put(struct p9_share *share)
 	p9_node_put(share, NULL, share->root);
 	if (share->handle_fd >= 0)
 		close(share->handle_fd);
+	p9_hide_free(share->hide);
 	p9_hash_exit(&share->table);
 	p9_pool_exit(&share->pool);
 	pthread_mutex_destroy(&share->lock);
