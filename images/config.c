@@ -109,6 +109,8 @@ static int record(char *key, char *value)
 		config.hostname = value;
 	} else if (!strcmp(key, "cwd")) {
 		config.cwd = value;
+	} else if (!strcmp(key, "home")) {
+		config.home = value;
 	} else if (!strcmp(key, "tty")) {
 		config.tty = true;
 		if (sscanf(value, "%ux%u", &config.rows, &config.columns) != 2)

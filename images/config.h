@@ -18,6 +18,7 @@
  *   mount.options=OPTIONS (may be empty; "ro" and the like become flags)
  *   hostname=NAME
  *   cwd=PATH              where the command starts; / if not given
+ *   home=PATH             a folder of the command's user, made if it is not there
  *   env=NAME=VALUE        again for each; nothing else is in the environment
  *   user=UID:GID[:GROUP…] whom the command runs as, with the groups it is also in; root if not given
  *   tty=ROWSxCOLUMNS      give the command a pseudo-terminal; without it, three pipes

@@ -39,6 +39,7 @@ struct config {
 	size_t nmounts;
 	char *hostname;
 	char *cwd;
+	char *home;
 	bool user; /* the command is not root's, but that of: */
 	uid_t uid;
 	gid_t gid;

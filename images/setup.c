@@ -240,7 +240,11 @@ static int enter_root(void)
 		char path[64];
 
 		snprintf(path, sizeof(path), NEW_ROOT "%s", kernel_fs[i]);
-		if (make_dirs(path) || mount(kernel_fs[i], path, NULL, MS_MOVE, NULL))
+		if (make_dirs(path))
+			return fail("the guest's root has no %s, which cannot be made: %s: make it, or "
+				    "leave out rw",
+				    kernel_fs[i], strerror(errno));
+		if (mount(kernel_fs[i], path, NULL, MS_MOVE, NULL))
 			return fail("the guest's root cannot take %s: %s", kernel_fs[i],
 				    strerror(errno));
 	}
@@ -310,6 +314,17 @@ static void raise_loopback(void)
 	close(fd);
 }
 
+/* A command can do without, so that no failure counts. */
+static void make_home(void)
+{
+	struct stat st;
+
+	if (!config.home || !lstat(config.home, &st) || errno != ENOENT || make_dirs(config.home))
+		return;
+	chmod(config.home, 0700);
+	chown(config.home, config.uid, config.gid);
+}
+
 int setup_root(void)
 {
 	if (config.root.source && enter_root())
@@ -331,6 +346,7 @@ int setup_root(void)
 	if (config.hostname)
 		sethostname(config.hostname, strlen(config.hostname));
 	raise_loopback();
+	make_home();
 	if (config.cwd && (chdir(config.cwd) || chdir("/")))
 		return fail("the guest cannot enter %s, where the command is to start: %s",
 			    config.cwd, strerror(errno));
@@ -389,6 +405,9 @@ int setup_flush(void)
 			ret = -1;
 		umount2(config.mount[i].path, 0);
 	}
+	if (config.root.source && !config.overlay &&
+	    flush_mount(&(struct mount_order){.path = "/", .options = config.root.options}))
+		ret = -1;
 	sync();
 	return ret;
 }

@@ -213,19 +213,22 @@ static int resolve(const struct maker *maker, const char *path, char *to, int *f
 	return 0;
 }
 
-/* Cuts slashes off the end, so that what is behind the last one is a name. */
+/* One slash in front and none at the end, so that what is behind the last one is a name. */
 static int normal(const char *path, char *to)
 {
-	size_t len = strlen(path);
+	size_t len;
 
-	while (len && path[len - 1] == '/')
-		len--;
+	path += strspn(path, "/");
+	for (len = strlen(path); len && path[len - 1] == '/'; len--)
+		;
+	if (!len)
+		return -EINVAL;
 	if (len + 2 > PATH_MAX)
 		return -ENAMETOOLONG;
 	to[0] = '/';
-	memcpy(to + (path[0] != '/'), path, len);
-	to[len + (path[0] != '/')] = '\0';
-	return to[1] ? 0 : -EINVAL;
+	memcpy(to + 1, path, len);
+	to[len + 1] = '\0';
+	return 0;
 }
 
 /*

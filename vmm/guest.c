@@ -114,6 +114,8 @@ int guest_config(char *buf, size_t cap, const struct guest_spec *spec, const cha
 		record(&text, "hostname", spec->hostname);
 	if (spec->cwd)
 		record(&text, "cwd", spec->cwd);
+	if (spec->home)
+		record(&text, "home", spec->home);
 	for (size_t i = 0; i < count(spec->env); i++)
 		record(&text, "env", spec->env[i]);
 	if (spec->user)

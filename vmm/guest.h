@@ -40,6 +40,7 @@ struct guest_spec {
 	size_t nmounts;
 	const char *hostname;	 /* or NULL */
 	const char *cwd;	 /* where the command starts; NULL: / */
+	const char *home;	 /* made for the command's user if it is not there; or NULL */
 	const char *const *env;	 /* NAME=VALUE … NULL; the whole environment. PATH is needed */
 	const char *const *argv; /* the command, NULL at the end, at least one word */
 	const struct guest_user *user; /* whom the command runs as; NULL: root */

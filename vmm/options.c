@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ enum {
 	OPT_LIBVIRT,
 	OPT_VIRTFS,
 	OPT_ROOT,
+	OPT_HIDE,
+	OPT_ENV,
 	OPT_KERNEL,
 	OPT_MODULES,
 	OPT_INITRD,
@@ -37,6 +40,8 @@ static const struct option long_options[] = {
 	{ "libvirt", required_argument, NULL, OPT_LIBVIRT },
 	{ "virtfs", required_argument, NULL, OPT_VIRTFS },
 	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "hide", required_argument, NULL, OPT_HIDE },
+	{ "env", required_argument, NULL, OPT_ENV },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "no-unpack", no_argument, NULL, OPT_NO_UNPACK },
 	{ "modules", required_argument, NULL, OPT_MODULES },
@@ -213,6 +218,80 @@ static int add_foreign(struct run_options *opt, int c, const char *arg, struct w
 	return err;
 }
 
+/* DIR[,rw] or busybox */
+static int set_root(struct run_options *opt, const char *arg, struct why *why)
+{
+	char *copy = strdup(arg), *rest = copy, *word;
+	int err;
+
+	if (!copy)
+		return option_no_memory(why);
+	opt->root_set = true;
+	opt->root_rw = false;
+	err = set_path(&opt->root, "--root", share_next_word(&rest), why);
+	while (!err && (word = share_next_word(&rest))) {
+		opt->root_rw = !strcmp(word, "rw");
+		if (strcmp(word, "rw") && strcmp(word, "ro"))
+			err = why_fail(why, -EINVAL,
+				       "--root: '%s' is none of ro and rw (a comma in a path is written "
+				       "twice)",
+				       word);
+	}
+	if (!err && opt->root_rw && !strcmp(opt->root, "busybox"))
+		err = why_fail(why, -EINVAL,
+			       "--root: busybox is in the guest's memory, and is written to there: leave "
+			       "out rw");
+	free(copy);
+	return err;
+}
+
+static int add_hidden(struct run_options *opt, const char *path, struct why *why)
+{
+	if (!strcmp(path, "none")) {
+		opt->hide_none = true;
+		return 0;
+	}
+	return hide_check(path, why) ?: hide_add(&opt->hide, path, why);
+}
+
+/* As a shell takes it for a variable's. */
+static bool is_name(const char *text, size_t len)
+{
+	if (!len || isdigit((unsigned char)*text))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && text[i] != '_')
+			return false;
+	return true;
+}
+
+/* NAME=VALUE, or NAME with its value here. */
+static int add_env(struct run_options *opt, const char *arg, struct why *why)
+{
+	size_t len = strcspn(arg, "=");
+	const char *value = arg[len] ? arg + len + 1 : NULL;
+	char **grown, *text;
+
+	if (!is_name(arg, len))
+		return why_fail(why, -EINVAL,
+				"--env: '%s' is not NAME or NAME=VALUE: a name has letters, digits and _",
+				arg);
+	if (!value)
+		value = getenv(arg);
+	if (!value)
+		return why_fail(why, -EINVAL,
+				"--env: %s is not set here: set (and export) it, or give --env %s=VALUE",
+				arg, arg);
+	grown = realloc(opt->env, (opt->nenv + 1) * sizeof(*grown));
+	if (!grown)
+		return option_no_memory(why);
+	opt->env = grown;
+	if (asprintf(&text, "%.*s=%s", (int)len, arg, value) < 0)
+		return option_no_memory(why);
+	grown[opt->nenv++] = text;
+	return 0;
+}
+
 /* ---- all ---- */
 
 static int one_option(struct run_options *opt, int c, const char *arg, struct why *why)
@@ -227,8 +306,11 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 	case OPT_VIRTFS:
 		return add_foreign(opt, c, arg, why);
 	case OPT_ROOT:
-		opt->root_set = true;
-		return set_path(&opt->root, "--root", arg, why);
+		return set_root(opt, arg, why);
+	case OPT_HIDE:
+		return add_hidden(opt, arg, why);
+	case OPT_ENV:
+		return add_env(opt, arg, why);
 	case OPT_KERNEL:
 		return set_path(&opt->kernel, "--kernel", arg, why);
 	case OPT_NO_UNPACK:
@@ -298,6 +380,9 @@ int options_parse(struct run_options *opt, int argc, char *const *argv, struct w
 			return option_refused(c, word, "run", why);
 		err = one_option(opt, c, optarg, why);
 	}
+	if (!err && opt->hide.n && !strcmp(opt->root, "busybox"))
+		err = why_fail(why, -EINVAL,
+			       "--hide: a busybox root has nothing that could be hidden: leave it out");
 	if (!err)
 		opt->command = argv + optind;
 	return err;
@@ -308,6 +393,10 @@ void options_free(struct run_options *opt)
 	for (unsigned int i = 0; i < opt->nshares; i++)
 		share_options_free(&opt->share[i]);
 	notes_free(&opt->notes);
+	hide_free(&opt->hide);
+	for (size_t i = 0; i < opt->nenv; i++)
+		free(opt->env[i]);
+	free(opt->env);
 	free(opt->root);
 	free(opt->kernel);
 	free(opt->user);

@@ -9,6 +9,7 @@
 
 #include "boot/why.h"
 #include "ninep/p9.h"
+#include "vmm/hide.h"
 #include "vmm/share.h"
 
 #define MAX_SHARES 15 /* of the user's; the root may be one more 9P device */
@@ -20,6 +21,11 @@ struct run_options {
 	struct notes notes; /* what the user should know of them */
 	char *root;    /* "busybox", or a folder */
 	bool root_set; /* --root was given */
+	bool root_rw;  /* the folder itself is written to */
+	struct hide_list hide; /* of the root */
+	bool hide_none;	       /* not even what is hidden of this machine's root by default */
+	char **env; /* NAME=VALUE, in order, for the command */
+	size_t nenv;
 	char *kernel;  /* a file or a build tree; NULL: find one */
 	bool no_unpack; /* a bzImage is booted as it is */
 	char *modules; /* a /lib/modules/VERSION; NULL: find it */

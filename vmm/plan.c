@@ -14,8 +14,12 @@
 
 #include "images/config.h"
 #include "vmm/needs.h"
+#include "vmm/root.h"
 
 #define ROOT_TAG "ninepin.root"
+/* Variables that a command has if none is asked for. */
+#define MAX_ENV 8
+#define ROOT_OPTIONS "trans=virtio,version=9p2000.L,msize=512000"
 
 /* Formats a string that lives as long as the plan. NULL if there is no memory. */
 static __attribute__((format(printf, 2, 3))) char *keep(struct plan *plan, const char *fmt, ...)
@@ -181,6 +185,21 @@ static int find_busybox(struct plan *plan, struct why *why)
 			"apt-get install busybox-static");
 }
 
+/* What of the root is hidden: of this machine's, secrets. */
+static int hide(struct plan *plan, struct machine_share *share, struct why *why)
+{
+	const struct hide_list *given = &plan->opt->hide;
+	int err = 0;
+
+	if (root_is_machine(share->path) && !plan->opt->hide_none)
+		err = hide_add_machine(&plan->hide, why);
+	for (unsigned int i = 0; !err && i < given->n; i++)
+		err = hide_add(&plan->hide, given->entry[i].path, why);
+	share->config.hidden = plan->hide.entry;
+	share->config.nhidden = plan->hide.n;
+	return err;
+}
+
 static int choose_root(struct plan *plan, struct why *why)
 {
 	const char *root = plan->opt->root;
@@ -188,12 +207,13 @@ static int choose_root(struct plan *plan, struct why *why)
 	char *real;
 	int err;
 
-	if (strcmp(root, "busybox") && !needs_has_overlay(plan)) {
+	if (strcmp(root, "busybox") && !plan->opt->root_rw && !needs_has_overlay(plan)) {
 		/* Where the configuration is known, needs_check() names all that is missing. */
 		if (plan->opt->root_set && !plan->kernel.config)
 			return why_fail(why, -ENOTSUP,
 					"the kernel %s has no overlayfs, which --root %s needs: use "
-					"--root busybox, or another kernel",
+					"--root DIR,rw (DIR itself is written to then), --root busybox, or "
+					"another kernel",
 					plan->kernel.path, root);
 		if (!plan->opt->root_set) {
 			notes_add(&plan->notes,
@@ -219,23 +239,49 @@ static int choose_root(struct plan *plan, struct why *why)
 	if (!share->path)
 		return no_memory(why);
 	share->tag = ROOT_TAG;
-	/* Owners show as they are: that takes no privilege, and programs such as sudo look at them. */
-	share->config = (struct p9_share_config){
-		.flags = P9_SHARE_RO,
-		.model = p9_privileged() ? P9_MODEL_PASSTHROUGH : P9_MODEL_IDMAP,
-		.uids.rest = true,
-		.gids.rest = true,
-	};
-	/* Nothing changes below the overlay, so everything may be cached. */
+	if (plan->opt->root_rw && root_is_machine(share->path))
+		return why_fail(why, -EINVAL,
+				"--root /,rw would let the guest change this machine's own system: leave "
+				"out rw, and share with --share what it is to write to");
+	err = check_folder(share->path, why);
+	if (!err)
+		err = hide(plan, share, why);
+	if (err)
+		return err;
 	plan->root = (struct guest_mount){
 		.source = ROOT_TAG,
 		.type = "9p",
 		.path = "/",
-		.options = "trans=virtio,version=9p2000.L,cache=loose,msize=512000",
+		.options = plan->opt->root_rw ? ROOT_OPTIONS ",cache=mmap,locktimeout=1" :
+						/* Nothing changes below the overlay. */
+						ROOT_OPTIONS ",cache=loose",
 	};
 	plan->guest.root = &plan->root;
+	if (plan->opt->root_rw)
+		return 0; /* whose it is depends on the user: settle_root() */
 	plan->guest.overlay = true;
-	return check_folder(share->path, why);
+	/* Owners show as they are: that takes no privilege, and programs such as sudo look at them. */
+	share->config.flags = P9_SHARE_RO;
+	share->config.model = p9_privileged() ? P9_MODEL_PASSTHROUGH : P9_MODEL_IDMAP;
+	share->config.uids.rest = share->config.gids.rest = true;
+	return 0;
+}
+
+/* A root that is written to is owned as a share is. */
+static int settle_root(struct plan *plan, struct why *why)
+{
+	struct machine_share *share = &plan->share[0];
+	struct share_options opt = { .host = (char *)share->path };
+	int err;
+
+	if (!plan->guest.root || plan->guest.overlay)
+		return 0;
+	err = share_settle(&opt, plan->user.ids.uid, plan->user.ids.gid, &plan->notes, why);
+	opt.config.hidden = share->config.hidden;
+	opt.config.nhidden = share->config.nhidden;
+	share->config = opt.config;
+	share->explain = true;
+	return err;
 }
 
 /* ---- the command and its environment ---- */
@@ -256,44 +302,78 @@ static int choose_user(struct plan *plan, struct why *why)
 	return err;
 }
 
-static const char *find_shell(struct plan *plan)
+/* Without a COMMAND: the user's shell, or the best that the root has. */
+static int choose_shell(struct plan *plan, struct why *why)
 {
-	if (plan->guest.user)
-		return plan->user.shell;
-	if (plan->guest.root) {
-		char path[PATH_MAX];
+	const char *root = plan->guest.root ? plan->share[0].path : NULL;
 
-		snprintf(path, sizeof(path), "%s/bin/bash", plan->share[0].path);
-		if (access(path, X_OK) == 0)
-			return "/bin/bash";
+	if (plan->guest.user)
+		plan->shell[0] = plan->user.shell;
+	else if (root && root_has(root, "/bin/bash"))
+		plan->shell[0] = "/bin/bash";
+	else
+		plan->shell[0] = "/bin/sh";
+	plan->guest.argv = plan->shell;
+	for (size_t i = 0; i < plan->guest.nmounts; i++) {
+		size_t len = strlen(plan->mount[i].path);
+
+		if (!strncmp(plan->shell[0], plan->mount[i].path, len) && plan->shell[0][len] == '/')
+			return 0; /* it is not the root's */
 	}
-	return "/bin/sh";
+	if (root && !root_has(root, plan->shell[0]))
+		return why_fail(why, -ENOENT,
+				"the root %s has no %s: name a COMMAND that it has, or give another "
+				"--root",
+				root, plan->shell[0]);
+	return 0;
 }
 
-/* The same on every machine, but for the user and the kind of terminal. */
+/* NAME=VALUE, in place of what the name had before; NULL: no memory. */
+static bool set_env(struct plan *plan, size_t *n, char *text)
+{
+	size_t i = 0, len = text ? strcspn(text, "=") + 1 : 0;
+
+	while (text && i < *n && strncmp(plan->env[i], text, len))
+		i++;
+	if (text)
+		plan->env[i] = text;
+	*n += i == *n;
+	return text;
+}
+
+/* The same on every machine, but for the user, the kind of terminal, and what is asked for. */
 static int make_env(struct plan *plan, struct why *why)
 {
 	const struct user *user = plan->guest.user ? &plan->user : NULL;
 	const char *name = user ? user->name : "root";
+	const char *home = user ? user->home : "/root";
 	const char *term = getenv("TERM");
+	bool ok = true;
 	size_t n = 0;
 
-	plan->env[n++] =
-		keep(plan, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	plan->env[n++] = keep(plan, "LANG=C.UTF-8");
-	plan->env[n++] = keep(plan, "HOME=%s", user ? user->home : "/root");
+	plan->env = calloc(MAX_ENV + plan->opt->nenv + 1, sizeof(*plan->env));
+	if (!plan->env)
+		return no_memory(why);
+	ok &= set_env(plan, &n, keep(plan, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+					   "/sbin:/bin"));
+	ok &= set_env(plan, &n, keep(plan, "LANG=C.UTF-8"));
+	ok &= set_env(plan, &n, keep(plan, "HOME=%s", home));
 	if (name) {
-		plan->env[n++] = keep(plan, "USER=%s", name);
-		plan->env[n++] = keep(plan, "LOGNAME=%s", name);
+		ok &= set_env(plan, &n, keep(plan, "USER=%s", name));
+		ok &= set_env(plan, &n, keep(plan, "LOGNAME=%s", name));
 	}
 	if (user)
-		plan->env[n++] = keep(plan, "SHELL=%s", user->shell);
+		ok &= set_env(plan, &n, keep(plan, "SHELL=%s", user->shell));
 	if (plan->guest.tty)
-		plan->env[n++] = keep(plan, "TERM=%s", term && *term ? term : "linux");
-	for (size_t i = 0; i < n; i++)
-		if (!plan->env[i])
-			return no_memory(why);
+		ok &= set_env(plan, &n, keep(plan, "TERM=%s", term && *term ? term : "linux"));
+	for (size_t i = 0; i < plan->opt->nenv; i++)
+		ok &= set_env(plan, &n, plan->opt->env[i]);
+	if (!ok)
+		return no_memory(why);
 	plan->guest.env = (const char *const *)plan->env;
+	/* It may be one that is hidden. */
+	if (plan->guest.overlay && root_has(plan->share[0].path, home))
+		plan->guest.home = home;
 	return 0;
 }
 
@@ -343,6 +423,8 @@ int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int
 		err = choose_root(plan, why);
 	if (!err)
 		err = choose_user(plan, why);
+	if (!err)
+		err = settle_root(plan, why);
 	for (unsigned int i = 0; !err && i < opt->nshares; i++)
 		err = add_share(plan, i, why);
 	if (err)
@@ -356,12 +438,13 @@ int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int
 	plan->guest.rows = rows;
 	plan->guest.columns = columns;
 	plan->guest.argv = (const char *const *)opt->command;
-	if (!opt->command[0]) {
-		plan->shell[0] = find_shell(plan);
-		plan->guest.argv = plan->shell;
-	}
+	if (!opt->command[0])
+		err = choose_shell(plan, why);
 	needs_modules(plan);
-	err = needs_check(plan, why);
+	if (!err)
+		err = needs_check(plan, why);
+	if (plan->guest.root && !plan->guest.overlay)
+		root_note_made(&plan->notes, plan->share[0].path, plan->mount, opt->nshares);
 	if (!err)
 		err = make_env(plan, why);
 	if (!err)
@@ -374,6 +457,8 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->nkept; i++)
 		free(plan->kept[i]);
 	free(plan->kept);
+	free(plan->env);
+	hide_free(&plan->hide);
 	free(plan->busybox);
 	user_free(&plan->user);
 	notes_free(&plan->notes);

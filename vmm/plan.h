@@ -13,8 +13,6 @@
 #include "vmm/options.h"
 #include "vmm/user.h"
 
-#define PLAN_MAX_ENV 16
-
 struct plan {
 	struct run_options *opt; /* borrowed; its shares are settled */
 	struct kernel_choice kernel;
@@ -29,7 +27,8 @@ struct plan {
 	struct guest_mount root;
 	struct guest_mount mount[MAX_SHARES];
 	const char *modules[16];
-	char *env[PLAN_MAX_ENV + 1];
+	struct hide_list hide; /* what of the root the guest does not see */
+	char **env; /* ends with NULL; the strings are kept */
 	const char *shell[2];
 	char *cmdline;
 

@@ -3,6 +3,7 @@
  * Does to files what busybox has no command for. One static program for guest tests:
  *
  *   poke map-write FILE OFFSET TEXT   writes TEXT through a shared mapping
+ *   poke map-leave FILE OFFSET TEXT   the same, and does not see to it that it gets any further
  *   poke map-read FILE OFFSET LENGTH  prints bytes from a shared mapping
  *   poke unlinked FILE                creates FILE, unlinks it, and still uses it
  *   poke exclusive FILE               open(O_CREAT|O_EXCL)
@@ -21,6 +22,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,8 @@ static int fail(const char *what)
 	return 1;
 }
 
-static int map(const char *path, const char *offset_text, const char *text, size_t length)
+static int map(const char *path, const char *offset_text, const char *text, size_t length,
+	       bool sync)
 {
 	size_t offset = strtoul(offset_text, NULL, 0);
 	int fd = open(path, text ? O_RDWR : O_RDONLY);
@@ -55,7 +58,7 @@ static int map(const char *path, const char *offset_text, const char *text, size
 		return 0;
 	}
 	memcpy(bytes + offset, text, length);
-	if (msync(bytes, offset + length, MS_SYNC))
+	if (sync && msync(bytes, offset + length, MS_SYNC))
 		return fail("msync");
 	return 0;
 }
@@ -144,9 +147,11 @@ int main(int argc, char **argv)
 	const char *verb = argc > 2 ? argv[1] : "";
 
 	if (!strcmp(verb, "map-write") && argc == 5)
-		return map(argv[2], argv[3], argv[4], strlen(argv[4]));
+		return map(argv[2], argv[3], argv[4], strlen(argv[4]), true);
+	if (!strcmp(verb, "map-leave") && argc == 5)
+		return map(argv[2], argv[3], argv[4], strlen(argv[4]), false);
 	if (!strcmp(verb, "map-read") && argc == 5)
-		return map(argv[2], argv[3], NULL, strtoul(argv[4], NULL, 0));
+		return map(argv[2], argv[3], NULL, strtoul(argv[4], NULL, 0), false);
 	if (!strcmp(verb, "unlinked") && argc == 3)
 		return unlinked(argv[2]);
 	if (!strcmp(verb, "exclusive") && argc == 3)

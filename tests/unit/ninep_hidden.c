@@ -31,13 +31,14 @@ static const char *const folders[] = {
 };
 
 static const char *const files[] = {
-	"etc/passwd", "etc/shadow", "etc/shadow-", "etc/a_1_key", "etc/ssl/private/key", "etc/ssl/cert",
+	"etc/passwd", "etc/shadow", "etc/shadow-", "etc/a_1_key", "etc/a_1_pub", "etc/a_key", "top", "etc/ssl/private/key", "etc/ssl/cert",
 	"home/me/.ssh/id", "home/me/doc", "home/other/doc", "store/real", "store/chain", "store/plain",
 };
 
 static const struct p9_hidden names[] = {
 	{.path = "/conf/shadow*"}, /* conf is a link to etc */
 	{.path = "etc/a_*_key"},
+	{.path = "/top"},
 	{.path = "//etc/./ssl/private/"},
 	{.path = "/home/*"},
 	{.path = "/home/me", .shown = true},
@@ -98,12 +99,13 @@ TEST_F(hidden, from_walks)
 {
 	static const char *const not_there[] = {
 		"etc/shadow",	 "etc/shadow-",	      "etc/../etc/shadow", "etc/ssl/private",
-		"etc/a_1_key",	 "home/other",	      "home/other/doc",	   "home/me/.ssh",
+		"etc/a_1_key",	 "top",		"home/other",	      "home/other/doc",	   "home/me/.ssh",
 		"etc/ssl/private/key", "home/me/../other", "etc/key",	   "store/chain",
 		"store/real",	 "home/me/.ssh/../doc", "store/nowhere",
 	};
 	static const char *const there[] = {
 		"etc",	   "etc/passwd", "etc/ssl",	"etc/ssl/cert", "conf",
+		"etc/a_key", "etc/a_1_pub",
 		"home/me", "store",	 "home/me/doc", "store/plain",	"etc/ssl/../../home/me",
 	};
 	struct p9c *c = self->c;
@@ -175,7 +177,7 @@ TEST_F(hidden, from_listings)
 	int n;
 
 	EXPECT_FALSE(lists(c, 1, "etc", "shadow", &n));
-	EXPECT_EQ(2, n);
+	EXPECT_EQ(4, n);
 	EXPECT_TRUE(lists(c, 1, "etc", "passwd", &n));
 	EXPECT_TRUE(lists(c, 1, "etc", "ssl", &n));
 	EXPECT_FALSE(lists(c, 1, "etc", "shadow-", &n));
@@ -194,7 +196,7 @@ TEST_F(hidden, from_listings)
 		ASSERT_EQ(0, mknod(p9c_path(&self->w, name), S_IFREG, 0));
 	}
 	EXPECT_TRUE(lists(c, 1, "etc", "passwd", &n));
-	EXPECT_EQ(2, n);
+	EXPECT_EQ(4, n);
 	EXPECT_TRUE(lists(c, 1, "etc", "ssl", &n));
 	EXPECT_FALSE(lists(c, 1, "many", "x", &n));
 	EXPECT_EQ(0, n);
@@ -331,6 +333,7 @@ TEST_F(hidden, behind_a_mount)
 	EXPECT_FALSE(lists(c, 2, "bound", "shadow", &n));
 	EXPECT_EQ(0, p9c_walk(c, 0, 2, "all/home/me"));
 	EXPECT_EQ(-ENOENT, p9c_walk(c, 0, 3, "all/home/other"));
+	EXPECT_EQ(-ENOENT, p9c_walk(c, 0, 3, "all/top"));
 	ASSERT_EQ(0, p9c_clunk(c, 1));
 	ASSERT_EQ(0, p9c_clunk(c, 2));
 	umount2(p9c_path(&self->w, "bound"), MNT_DETACH);

@@ -138,6 +138,60 @@ TEST(foreign_shares)
 	close(fd);
 }
 
+TEST(root)
+{
+	ASSERT_EQ(PARSE("--root", "/a,,b,rw"), 0);
+	EXPECT_STREQ(opt.root, "/a,b");
+	EXPECT_TRUE(opt.root_rw);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--root", "/a,rw", "--root", "/b"), 0);
+	EXPECT_STREQ(opt.root, "/b");
+	EXPECT_FALSE(opt.root_rw);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--root", "/a,rw,ro"), 0);
+	EXPECT_FALSE(opt.root_rw);
+	options_free(&opt);
+	EXPECT_COMPLAINT("'b' is none of ro and rw", "--root", "/a,b");
+	EXPECT_COMPLAINT("leave out rw", "--root", "busybox,rw");
+	EXPECT_COMPLAINT("name is empty", "--root", ",rw");
+}
+
+TEST(hide)
+{
+	ASSERT_EQ(PARSE("--hide", "/a", "--hide=none", "--hide", "/b/c*"), 0);
+	EXPECT_EQ(opt.hide.n, 2);
+	EXPECT_STREQ(opt.hide.entry[1].path, "/b/c*");
+	EXPECT_TRUE(opt.hide_none);
+	options_free(&opt);
+	EXPECT_COMPLAINT("'a' is no path", "--hide", "a");
+	EXPECT_COMPLAINT("'' is no path", "--hide", "");
+	EXPECT_COMPLAINT("something in the root", "--hide", "/");
+	EXPECT_COMPLAINT("something in the root", "--hide", "//.");
+	EXPECT_COMPLAINT("without '..'", "--hide", "/a/../b");
+	EXPECT_COMPLAINT("without '..'", "--hide", "/a/..");
+	EXPECT_COMPLAINT("one * only", "--hide", "/a*/b");
+	EXPECT_COMPLAINT("one * only", "--hide", "/a/*b*");
+	EXPECT_COMPLAINT("nothing that could be hidden", "--root=busybox", "--hide", "/a");
+}
+
+TEST(env)
+{
+	setenv("A_1", "here", 1);
+	unsetenv("UNSET");
+	ASSERT_EQ(PARSE("--env", "A_1", "--env=_b=x=y", "--env", "C="), 0);
+	ASSERT_EQ(opt.nenv, 3);
+	EXPECT_STREQ(opt.env[0], "A_1=here");
+	EXPECT_STREQ(opt.env[1], "_b=x=y");
+	EXPECT_STREQ(opt.env[2], "C=");
+	options_free(&opt);
+	EXPECT_COMPLAINT("UNSET is not set here", "--env", "UNSET");
+	EXPECT_COMPLAINT("'' is not NAME", "--env", "");
+	EXPECT_COMPLAINT("'=x' is not NAME", "--env", "=x");
+	EXPECT_COMPLAINT("'1a=x' is not NAME", "--env", "1a=x");
+	EXPECT_COMPLAINT("'a-b=x' is not NAME", "--env", "a-b=x");
+	EXPECT_COMPLAINT("'a b' is not NAME", "--env", "a b");
+}
+
 TEST(helps_fit_a_terminal)
 {
 	const char *const usage[] = { run_usage, run_share_usage };

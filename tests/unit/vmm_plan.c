@@ -44,6 +44,8 @@ FIXTURE_SETUP(plan)
 	mkdir("src", 0755);
 	mkdir("other", 0755);
 	mkdir("other/src", 0755);
+	mkdir("other/bin", 0755);
+	write_file("other/bin/sh", "");
 	mkdir("mod", 0755);
 	write_kernel("kernel");
 	write_file("mod/modules.dep", "kernel/fs/overlayfs/overlay.ko:\n");
@@ -313,6 +315,7 @@ TEST_F(plan, user_of_the_root)
 
 	mkdir("other/etc", 0755);
 	write_file("other/etc/passwd", "me:x:1234:99::/home/me:/bin/mine\n");
+	write_file("other/bin/mine", "");
 	write_file("other/etc/group", "us:x:77:\ntoo:x:78:me\n");
 	chmod(self->dir, 0755);
 	/* Root stands aside: it needs no map. */
@@ -349,6 +352,204 @@ TEST_F(plan, user_of_busybox)
 	options_free(&self->opt);
 	EXPECT_EQ(MAKE("--root", "busybox", "-u", "me"), -EINVAL);
 	EXPECT_NE(strstr(self->why.text, "busybox"), NULL);
+}
+
+/* ---- a root that is written to ---- */
+
+TEST_F(plan, root_written_to)
+{
+	const struct p9_share_config *config = &self->plan.share[0].config;
+
+	/* No overlayfs is needed. */
+	write_file("mod/modules.dep", "kernel/fs/9p/9p.ko:\n");
+	ASSERT_EQ(MAKE("--root=other,rw", "--share=src"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_EQ(config->flags, 0);
+	EXPECT_FALSE(self->plan.guest.overlay);
+	EXPECT_EQ(self->plan.guest.home, NULL);
+	EXPECT_EQ(config->model, p9_privileged() ? P9_MODEL_PASSTHROUGH : P9_MODEL_IDMAP);
+	EXPECT_NE(strstr(self->plan.root.options, "cache=mmap"), NULL);
+	EXPECT_TRUE(self->plan.share[0].explain);
+	for (size_t i = 0; i < self->plan.guest.nmodules; i++)
+		EXPECT_STRNE(self->plan.guest.modules[i], "overlay");
+	/* What the guest will make in it. */
+	EXPECT_NE(strstr(self->plan.notes.text, "no /dev, /proc, /sys, /run, /tmp, /mnt/src to mount"), NULL)
+		TH_LOG("%s", self->plan.notes.text);
+}
+
+TEST_F(plan, root_written_to_by_an_ordinary_user)
+{
+	const struct p9_idmap *uids = &self->plan.share[0].config.uids;
+	int err;
+
+	mkdir("other/dev", 0755);
+	mkdir("other/proc", 0755);
+	mkdir("other/sys", 0755);
+	mkdir("other/tmp", 0755);
+	ASSERT_EQ(0, symlink("/tmp", "other/run"));
+	chmod(self->dir, 0755);
+	if (geteuid() == 0)
+		ASSERT_EQ(0, setegid(4321) ?: seteuid(4321));
+	err = MAKE("--root=other,rw", "--share=src:/tmp/src", "-u1234");
+	EXPECT_EQ(err, 0);
+	EXPECT_EQ(uids->n, 2);
+	EXPECT_EQ(uids->range[0].guest, 1234);
+	EXPECT_EQ(uids->range[0].host, geteuid());
+	EXPECT_EQ(uids->range[1].guest, 0);
+	EXPECT_EQ(uids->range[1].host, geteuid());
+	/* All is there, or in memory. */
+	EXPECT_EQ(self->plan.notes.text, NULL);
+	if (getuid() == 0)
+		ASSERT_EQ(0, seteuid(0) ?: setegid(0));
+}
+
+TEST_F(plan, root_of_the_machine_is_not_written_to)
+{
+	EXPECT_EQ(MAKE("--root", "/,rw"), -EINVAL);
+	EXPECT_NE(strstr(self->why.text, "this machine's own system"), NULL);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	EXPECT_EQ(MAKE("--root", "/usr/..,rw"), -EINVAL);
+}
+
+TEST_F(plan, root_without_a_shell)
+{
+	EXPECT_EQ(MAKE("--root", "src"), -ENOENT);
+	EXPECT_NE(strstr(self->why.text, "/bin/sh"), NULL);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	EXPECT_EQ(MAKE("--root", "src", "--", "/x"), 0);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	/* As those in it see it; a share may bring it. */
+	ASSERT_EQ(0, symlink("/usr/bin", "src/bin"));
+	EXPECT_EQ(MAKE("--root", "src"), -ENOENT);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	EXPECT_EQ(MAKE("--root", "src", "--share=other/bin:/bin"), 0);
+}
+
+/* ---- what is hidden ---- */
+
+/* 1: hidden, 2: an exception; of the first share, the root. */
+static int in_hidden(FIXTURE_DATA(plan) *self, const char *path)
+{
+	const struct p9_share_config *config = &self->plan.share[0].config;
+	int is = 0;
+
+	for (unsigned int i = 0; i < config->nhidden; i++)
+		if (!strcmp(config->hidden[i].path, path))
+			is |= config->hidden[i].shown ? 2 : 1;
+	return is;
+}
+
+TEST_F(plan, hidden_of_the_machine)
+{
+	char path[512], *real = realpath("/home", NULL);
+
+	ASSERT_NE(real, NULL);
+	snprintf(path, sizeof(path), "%s/src", self->dir);
+	setenv("HOME", path, 1);
+	ASSERT_EQ(MAKE("--share=src", "--hide=/opt/mine"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_EQ(in_hidden(self, "/etc/shadow*"), 1);
+	EXPECT_EQ(in_hidden(self, "/proc/*"), 1);
+	EXPECT_EQ(in_hidden(self, "/home/*"), 1);
+	EXPECT_EQ(in_hidden(self, "/opt/mine"), 1);
+	EXPECT_EQ(in_hidden(self, "/root"), geteuid() != 0);
+	snprintf(path, sizeof(path), "%s/src/.ssh", self->dir);
+	EXPECT_EQ(in_hidden(self, path), 1);
+	/* A share is as it is. */
+	EXPECT_EQ(self->plan.share[1].config.nhidden, 0);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+
+	/* A home below /home is spared, and what leads to it. */
+	setenv("HOME", real, 1);
+	ASSERT_EQ(MAKE("--share=src"), 0);
+	EXPECT_EQ(in_hidden(self, real), 0);
+	free(real);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+
+	ASSERT_EQ(MAKE("--hide=none", "--hide=/opt/mine"), 0);
+	EXPECT_EQ(self->plan.share[0].config.nhidden, 1);
+	EXPECT_EQ(in_hidden(self, "/opt/mine"), 1);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+
+	/* Of another root, nothing is by itself. */
+	ASSERT_EQ(MAKE("--root=other", "--hide=/etc/key"), 0);
+	EXPECT_EQ(self->plan.share[0].config.nhidden, 1);
+	EXPECT_EQ(in_hidden(self, "/etc/key"), 1);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	ASSERT_EQ(MAKE("--root=other,rw", "--hide=/etc/key"), 0);
+	EXPECT_EQ(in_hidden(self, "/etc/key"), 1);
+}
+
+TEST_F(plan, your_own_home_is_spared)
+{
+	if (geteuid() || mkdir("/home/.vmm_plan", 0755) || mkdir("/home/.vmm_plan/me", 0755))
+		SKIP(return, "needs root");
+	setenv("HOME", "/home/.vmm_plan/me/", 1);
+	EXPECT_EQ(MAKE("--", "true"), 0);
+	EXPECT_EQ(in_hidden(self, "/home/.vmm_plan"), 2);
+	EXPECT_EQ(in_hidden(self, "/home/.vmm_plan/*"), 1);
+	EXPECT_EQ(in_hidden(self, "/home/.vmm_plan/me"), 2);
+	EXPECT_EQ(in_hidden(self, "/home/.vmm_plan/me/*"), 0);
+	EXPECT_EQ(0, rmdir("/home/.vmm_plan/me") ?: rmdir("/home/.vmm_plan"));
+}
+
+/* ---- the environment ---- */
+
+TEST_F(plan, environment_is_fixed)
+{
+	static const char *const fixed[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LANG=C.UTF-8", "HOME=/root", "USER=root", "LOGNAME=root", NULL,
+	};
+	size_t i;
+
+	setenv("LANG", "de_DE.UTF-8", 1);
+	setenv("LC_ALL", "de_DE.UTF-8", 1);
+	setenv("USER", "somebody", 1);
+	setenv("PATH", "/bin:/usr/bin:/nowhere", 1);
+	setenv("SECRET", "s", 1);
+	ASSERT_EQ(MAKE("--", "true"), 0);
+	for (i = 0; fixed[i]; i++)
+		ASSERT_STREQ(self->plan.guest.env[i], fixed[i]);
+	EXPECT_EQ(self->plan.guest.env[i], NULL);
+}
+
+TEST_F(plan, environment_as_asked)
+{
+	size_t n = 0, langs = 0;
+
+	setenv("HERE", "a=b c", 1);
+	setenv("LANG", "de_DE.UTF-8", 1);
+	ASSERT_EQ(MAKE("--env=HERE", "--env", "LANG", "--env=X=1", "--env=X=2", "--env=EMPTY=", "--", "true"), 0);
+	for (const char *const *e = self->plan.guest.env; *e; e++) {
+		n++;
+		langs += !strncmp(*e, "LANG=", 5);
+	}
+	EXPECT_EQ(n, 8);
+	EXPECT_EQ(langs, 1);
+	EXPECT_TRUE(in_env(self, "HERE=a=b c"));
+	EXPECT_TRUE(in_env(self, "LANG=de_DE.UTF-8"));
+	EXPECT_TRUE(in_env(self, "X=2"));
+	EXPECT_FALSE(in_env(self, "X=1"));
+	EXPECT_TRUE(in_env(self, "EMPTY="));
+}
+
+/* Of the user, where the root has one that may be hidden. */
+TEST_F(plan, home_to_be_made)
+{
+	ASSERT_EQ(MAKE("--root=other", "--", "true"), 0);
+	EXPECT_EQ(self->plan.guest.home, NULL);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	mkdir("other/root", 0700);
+	ASSERT_EQ(MAKE("--root=other", "--hide=/root", "--", "true"), 0);
+	EXPECT_STREQ(self->plan.guest.home, "/root");
 }
 
 TEST_F(plan, command_line)
