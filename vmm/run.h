@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run of `ninepin run`, for the files that make it up; all in the main thread but where it says so.
+ *
+ *   run.c        from options to a running guest, and to the exit status
+ *   run_guest.c  what the guest says: its init, its console
+ *   run_end.c    how the run ends, and what is said of it
+ */
+#ifndef VMM_RUN_H
+#define VMM_RUN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "vmm/console_log.h"
+#include "vmm/link.h"
+#include "vmm/loop.h"
+#include "vmm/machine.h"
+#include "vmm/options.h"
+#include "vmm/outcome.h"
+#include "vmm/plan.h"
+#include "vmm/stdio.h"
+
+struct run {
+	struct run_options opt;
+	struct plan plan;
+	struct machine machine;
+	struct console_log log;
+	struct loop *loop;
+	struct link *link;
+	struct stdio *stdio;
+	struct outcome outcome;
+	int result_fd;
+	int wake_fd;	/* eventfd: a thread wants the loop to look */
+	int signal_fd;	/* SIGINT, SIGTERM, SIGHUP, SIGQUIT */
+	int timeout_fd; /* --timeout */
+	int grace_fd;	/* after a panic */
+	bool plan_made, machine_made, log_made;
+	bool draining;
+	bool stuck; /* a vCPU thread does not come back: nothing can be freed */
+	_Atomic bool panicked;
+};
+
+/* The moment is now. */
+void run_mark(struct run *run, enum moment moment);
+/* run_woken() is called soon, from the loop. Any thread. */
+void run_wake(struct run *run);
+
+/* ---- run_guest.c ---- */
+
+/* What link_new() and machine_new() want; their arg is the run. */
+extern const struct link_ops run_link_ops;
+void run_on_serial(void *arg, uint8_t byte); /* a vCPU's thread */
+void run_on_output(void *arg);		     /* any thread */
+void run_on_panic(void *arg);		     /* any thread */
+void run_on_port_input(void *arg, const void *data, size_t len);
+size_t run_on_port_output(void *arg, void *buf, size_t cap);
+
+/* ---- run_end.c ---- */
+
+/*
+ * The run ends like this; the first end counts. May be called from deep within the console port: the
+ * guest is stopped later, from the loop.
+ */
+void run_finish(struct run *run, enum reason reason, int status, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* For loop_watch(), each with its descriptor of struct run. */
+void run_woken(void *arg, short revents);
+void run_signalled(void *arg, short revents);
+void run_timed_out(void *arg, short revents);
+void run_grace_over(void *arg, short revents);
+/* The user typed Ctrl-A x. */
+void run_on_quit(void *arg);
+/* A timerfd expires once, in so long; 0: not at all. */
+void run_set_timer(int fd, uint64_t ms);
+/* Tells the user, and the file that --result names, how it was. */
+void run_report(struct run *run);
+
+#endif
