@@ -15,6 +15,8 @@ void serial_init(struct serial *serial)
 	serial->dlm = 0;
 	serial->thr_pending = 0;
 	serial->irq_level = 0;
+	serial->nrx = 0;
+	serial->rx_break = false;
 }
 
 void serial_destroy(struct serial *serial)
@@ -22,10 +24,22 @@ void serial_destroy(struct serial *serial)
 	pthread_mutex_destroy(&serial->lock);
 }
 
-/* A byte is sent as soon as it is written, so the one interrupt there is is "transmitter empty". */
+/* Why it interrupts, the most urgent cause first (16550 data sheet, table III). */
+static uint8_t cause(const struct serial *serial)
+{
+	if (serial->nrx && serial->rx_break && (serial->ier & UART_IER_RLSI))
+		return UART_IIR_RLSI;
+	if (serial->nrx && (serial->ier & UART_IER_RDI))
+		return UART_IIR_RDI;
+	/* A byte is sent as soon as it is written. */
+	if (serial->thr_pending && (serial->ier & UART_IER_THRI))
+		return UART_IIR_THRI;
+	return UART_IIR_NO_INT;
+}
+
 static int update_irq(struct serial *serial)
 {
-	int level = serial->thr_pending && (serial->ier & UART_IER_THRI);
+	int level = cause(serial) != UART_IIR_NO_INT;
 	int edge = level && !serial->irq_level;
 
 	serial->irq_level = level;
@@ -35,13 +49,40 @@ static int update_irq(struct serial *serial)
 static uint8_t read_iir(struct serial *serial)
 {
 	uint8_t iir = serial->fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0;
+	uint8_t why = cause(serial);
 
-	if (!serial->irq_level)
-		return iir | UART_IIR_NO_INT;
-	/* Reading it while THR-empty is the cause clears the cause (16550 data sheet, table III). */
-	serial->thr_pending = 0;
+	/* Reading it while THR-empty is the cause clears the cause. */
+	if (why == UART_IIR_THRI)
+		serial->thr_pending = 0;
 	update_irq(serial);
-	return iir | UART_IIR_THRI;
+	return iir | why;
+}
+
+static uint8_t read_rx(struct serial *serial)
+{
+	uint8_t value = serial->rx[0];
+
+	if (!serial->nrx)
+		return 0;
+	serial->rx[0] = serial->rx[1];
+	serial->nrx--;
+	serial->rx_break = false;
+	update_irq(serial);
+	return value;
+}
+
+static uint8_t read_lsr(struct serial *serial)
+{
+	uint8_t lsr = UART_LSR_THRE | UART_LSR_TEMT;
+
+	if (serial->nrx)
+		lsr |= UART_LSR_DR;
+	/* Told once: reading it clears it. */
+	if (serial->rx_break)
+		lsr |= UART_LSR_BI;
+	serial->rx_break = false;
+	update_irq(serial);
+	return lsr;
 }
 
 /* In loopback the modem control outputs come back as modem status: drivers probe with it. */
@@ -62,13 +103,14 @@ static uint8_t read_msr(const struct serial *serial)
 	return msr;
 }
 
+/* With the lock held: reading may be followed by a new edge. */
 static uint8_t read_locked(struct serial *serial, unsigned int reg)
 {
 	int dlab = serial->lcr & UART_LCR_DLAB;
 
 	switch (reg) {
 	case UART_RX: /* = DLL */
-		return dlab ? serial->dll : 0;
+		return dlab ? serial->dll : read_rx(serial);
 	case UART_IER: /* = DLM */
 		return dlab ? serial->dlm : serial->ier;
 	case UART_IIR:
@@ -78,7 +120,7 @@ static uint8_t read_locked(struct serial *serial, unsigned int reg)
 	case UART_MCR:
 		return serial->mcr;
 	case UART_LSR:
-		return UART_LSR_THRE | UART_LSR_TEMT;
+		return read_lsr(serial);
 	case UART_MSR:
 		return read_msr(serial);
 	default:
@@ -125,6 +167,10 @@ void serial_write(struct serial *serial, unsigned int reg, uint8_t value)
 		break;
 	case UART_FCR:
 		serial->fcr = value;
+		if (value & UART_FCR_CLEAR_RCVR) {
+			serial->nrx = 0;
+			serial->rx_break = false;
+		}
 		break;
 	case UART_LCR:
 		serial->lcr = value;
@@ -142,4 +188,34 @@ void serial_write(struct serial *serial, unsigned int reg, uint8_t value)
 		serial->output(serial->arg, value);
 	if (edge)
 		serial->irq(serial->irq_arg);
+}
+
+bool serial_sysrq(struct serial *serial, uint8_t key)
+{
+	bool taken;
+	int edge;
+
+	pthread_mutex_lock(&serial->lock);
+	taken = !serial->nrx && (serial->ier & UART_IER_RDI) && !(serial->mcr & UART_MCR_LOOP);
+	if (taken) {
+		serial->rx[0] = 0;
+		serial->rx[1] = key;
+		serial->nrx = 2;
+		serial->rx_break = true;
+	}
+	edge = update_irq(serial);
+	pthread_mutex_unlock(&serial->lock);
+	if (edge)
+		serial->irq(serial->irq_arg);
+	return taken;
+}
+
+bool serial_is_read(struct serial *serial)
+{
+	bool read;
+
+	pthread_mutex_lock(&serial->lock);
+	read = !serial->nrx;
+	pthread_mutex_unlock(&serial->lock);
+	return read;
 }

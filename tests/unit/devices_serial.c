@@ -2,6 +2,7 @@
 #include <linux/serial_reg.h>
 
 #include "devices/power.h"
+#include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
 #include "kselftest_harness.h"
@@ -90,6 +91,56 @@ TEST_F(serial, transmitter_interrupt)
 	/* Each byte is a new edge, even when the cause was not read: the line drops in between. */
 	serial_write(&self->dev, UART_TX, 'b');
 	EXPECT_EQ(self->seen.edges, 3);
+}
+
+/* What Linux does with a break and the key after it: one interrupt, LSR and RX for each of the two. */
+TEST_F(serial, break_and_key)
+{
+	EXPECT_FALSE(serial_sysrq(&self->dev, 'w')); /* nobody listens */
+	EXPECT_TRUE(serial_is_read(&self->dev));
+	EXPECT_EQ(self->seen.edges, 0);
+	EXPECT_FALSE(serial_read(&self->dev, UART_LSR) & UART_LSR_DR);
+	EXPECT_EQ(serial_read(&self->dev, UART_RX), 0);
+
+	serial_write(&self->dev, UART_IER, UART_IER_RDI | UART_IER_RLSI);
+	EXPECT_TRUE(serial_sysrq(&self->dev, 'w'));
+	EXPECT_EQ(self->seen.edges, 1);
+	EXPECT_FALSE(serial_sysrq(&self->dev, 'l')); /* the first is not yet read */
+	EXPECT_FALSE(serial_is_read(&self->dev));
+	EXPECT_EQ(serial_read(&self->dev, UART_IIR) & 0x0f, UART_IIR_RLSI);
+	EXPECT_EQ(serial_read(&self->dev, UART_LSR) & 0x1f, UART_LSR_DR | UART_LSR_BI);
+	EXPECT_EQ(serial_read(&self->dev, UART_RX), 0);
+	EXPECT_EQ(serial_read(&self->dev, UART_IIR) & 0x0f, UART_IIR_RDI);
+	EXPECT_EQ(serial_read(&self->dev, UART_LSR) & 0x1f, UART_LSR_DR);
+	EXPECT_EQ(serial_read(&self->dev, UART_RX), 'w');
+	EXPECT_EQ(serial_read(&self->dev, UART_IIR) & 0x0f, UART_IIR_NO_INT);
+	EXPECT_EQ(serial_read(&self->dev, UART_LSR) & 0x1f, 0);
+	EXPECT_TRUE(serial_is_read(&self->dev));
+	EXPECT_TRUE(serial_sysrq(&self->dev, 'l'));
+	EXPECT_EQ(self->seen.edges, 2);
+}
+
+/* A driver that opens the port empties it, and the line falls. */
+TEST_F(serial, input_is_cleared)
+{
+	serial_write(&self->dev, UART_IER, UART_IER_RDI);
+	EXPECT_TRUE(serial_sysrq(&self->dev, 'w'));
+	serial_write(&self->dev, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	EXPECT_TRUE(serial_is_read(&self->dev));
+	EXPECT_EQ(serial_read(&self->dev, UART_LSR) & 0x1f, 0);
+	EXPECT_EQ(serial_read(&self->dev, UART_IIR) & 0x0f, UART_IIR_NO_INT);
+	EXPECT_TRUE(serial_sysrq(&self->dev, 'w'));
+	EXPECT_EQ(self->seen.edges, 2);
+}
+
+/* The first byte tells of a panic; a crash kernel that takes over is none, and not offered. */
+TEST(panic_device)
+{
+	EXPECT_EQ(pvpanic_read(0), 1);
+	EXPECT_EQ(pvpanic_read(1), 0);
+	EXPECT_TRUE(pvpanic_write(0, 1));
+	EXPECT_FALSE(pvpanic_write(0, 2));
+	EXPECT_FALSE(pvpanic_write(1, 1));
 }
 
 static time_t a_moment(void)
