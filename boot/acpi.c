@@ -159,16 +159,21 @@ static uint64_t commit(struct area *area, size_t len)
 	return gpa;
 }
 
+static bool is_memory(const struct platform_device *device)
+{
+	return device->kind == PLATFORM_VIRTIO_MMIO || device->kind == PLATFORM_PVPANIC;
+}
+
 static void device_resources(struct aml *aml, const struct platform_device *device)
 {
 	struct aml_resources resources = {.len = 0};
 
-	if (device->kind == PLATFORM_VIRTIO_MMIO)
+	if (is_memory(device))
 		resource_memory(&resources, (uint32_t)device->base, device->size);
 	else
 		resource_io(&resources, (uint16_t)device->base, (uint8_t)device->size);
 	/* The clock has no alarm and therefore no interrupt. */
-	if (device->kind != PLATFORM_RTC)
+	if (device->kind != PLATFORM_RTC && device->kind != PLATFORM_PVPANIC)
 		resource_interrupt(&resources, device->gsi);
 	aml_name(aml, "_CRS");
 	aml_resources(aml, &resources);
@@ -180,6 +185,7 @@ static void device(struct aml *aml, const struct platform_device *dev, unsigned 
 		[PLATFORM_SERIAL] = "CO",
 		[PLATFORM_RTC] = "RT",
 		[PLATFORM_VIRTIO_MMIO] = "VR",
+		[PLATFORM_PVPANIC] = "PV",
 	};
 	char name[8];
 	size_t opened;
@@ -197,6 +203,9 @@ static void device(struct aml *aml, const struct platform_device *dev, unsigned 
 	case PLATFORM_VIRTIO_MMIO:
 		aml_string(aml, "LNRO0005");
 		break;
+	case PLATFORM_PVPANIC:
+		aml_string(aml, "QEMU0001");
+		break;
 	}
 	aml_name(aml, "_UID");
 	aml_integer(aml, number);
@@ -206,7 +215,7 @@ static void device(struct aml *aml, const struct platform_device *dev, unsigned 
 
 static uint64_t write_dsdt(struct area *area, const struct platform *platform)
 {
-	unsigned int number[PLATFORM_VIRTIO_MMIO + 1] = {0};
+	unsigned int number[PLATFORM_PVPANIC + 1] = {0};
 	struct acpi_header h = header("DSDT", 2); /* 2: integers of 64 bits */
 	struct aml aml = {.buf = area->host + area->len, .cap = BOOT_ACPI_SIZE - area->len};
 	size_t opened;
@@ -306,7 +315,7 @@ static int check(const struct platform *platform, struct why *why)
 				PLATFORM_MAX_DEVICES);
 	for (unsigned int i = 0; i < platform->ndevices; i++) {
 		const struct platform_device *dev = &platform->device[i];
-		bool memory = dev->kind == PLATFORM_VIRTIO_MMIO;
+		bool memory = is_memory(dev);
 		uint64_t last = memory ? UINT32_MAX : UINT16_MAX;
 
 		if (dev->base > last || !dev->size || dev->size - 1 > last - dev->base ||

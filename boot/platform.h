@@ -19,6 +19,7 @@ enum platform_kind {
 	PLATFORM_SERIAL,      /* 16550, port I/O */
 	PLATFORM_RTC,	      /* MC146818, port I/O */
 	PLATFORM_VIRTIO_MMIO, /* virtio 1.2 §4.2, memory */
+	PLATFORM_PVPANIC,     /* memory, no interrupt */
 };
 
 struct platform_device {

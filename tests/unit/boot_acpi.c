@@ -63,7 +63,8 @@ FIXTURE_SETUP(acpi)
 	*d++ = (struct platform_device){PLATFORM_RTC, 0x70, 2, 0};
 	*d++ = (struct platform_device){PLATFORM_VIRTIO_MMIO, 0xd0000fa0, 0x1000, 5};
 	*d++ = (struct platform_device){PLATFORM_VIRTIO_MMIO, 0xd0002fa0, 0x200, 23};
-	self->platform.ndevices = 4;
+	*d++ = (struct platform_device){PLATFORM_PVPANIC, 0xd1000000, 2, 0};
+	self->platform.ndevices = 5;
 }
 
 FIXTURE_TEARDOWN(acpi)
@@ -330,7 +331,7 @@ TEST_F(acpi, dsdt)
 	dsdt = find(&self->mem, self->rsdp, "DSDT");
 	ASSERT_NE(dsdt, NULL);
 	EXPECT_EQ(dsdt[8], 2);
-	ASSERT_EQ(read_dsdt(dsdt, found, s5), 4);
+	ASSERT_EQ(read_dsdt(dsdt, found, s5), 5);
 	EXPECT_EQ(s5[0], PLATFORM_S5_TYPE);
 	EXPECT_EQ(s5[1], PLATFORM_S5_TYPE);
 
@@ -357,6 +358,12 @@ TEST_F(acpi, dsdt)
 	EXPECT_EQ(found[3].size, 0x200);
 	EXPECT_EQ(found[3].gsi, 23);
 	EXPECT_EQ(found[3].uid, 1);
+
+	EXPECT_STREQ(found[4].hid, "QEMU0001");
+	EXPECT_TRUE(found[4].memory && !found[4].interrupt);
+	EXPECT_EQ(found[4].base, 0xd1000000);
+	EXPECT_EQ(found[4].size, 2);
+	EXPECT_EQ(found[4].uid, 0);
 }
 
 TEST_F(acpi, dsdt_with_any_number_of_devices)
