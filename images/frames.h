@@ -18,6 +18,8 @@
  * stream that nobody reads never holds up the others. kmsg has no limit; the VMM always takes it. */
 #define FRAMES_WINDOW 131072u
 
+#define FRAMES_KMSG_PROGRAM '\1'
+
 struct frame_header {
 	uint32_t channel;
 	uint32_t type;
@@ -29,7 +31,8 @@ enum frame_channel {
 	FRAME_STDIN = 1,  /* VMM → guest; with a terminal, what was typed */
 	FRAME_STDOUT = 2, /* guest → VMM; with a terminal, the only output */
 	FRAME_STDERR = 3, /* guest → VMM */
-	FRAME_KMSG = 4,	  /* guest → VMM: records of /dev/kmsg, each ending with a newline */
+	FRAME_KMSG = 4,	  /* guest → VMM: lines of /dev/kmsg, each ending with a newline; those that a
+			   * program wrote, and not the kernel, begin with FRAMES_KMSG_PROGRAM */
 };
 
 enum frame_type {
@@ -48,6 +51,7 @@ enum frame_type {
 	FRAME_STATUS = 21,  /* guest → VMM, last, after all output: u32 wait status as of waitpid(2) */
 	FRAME_FAILED = 22,  /* guest → VMM, last: init could not go on, or, after RUNNING, a
 			     * share did not take all that was written; a sentence (no NUL) */
+	FRAME_TAINTED = 23, /* guest → VMM, after RUNNING: u64, /proc/sys/kernel/tainted */
 };
 
 #endif

@@ -67,6 +67,21 @@ static _Noreturn void give_up(void)
 	}
 }
 
+/* Whether the kernel's own health is still what it was when it started. */
+static void tell_tainted(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long long flags;
+	uint64_t word;
+
+	if (file && fscanf(file, "%llu", &flags) == 1) {
+		word = flags; /* little-endian, as all machines that we boot */
+		port_send_wait(FRAME_CONTROL, FRAME_TAINTED, &word, sizeof(word));
+	}
+	if (file)
+		fclose(file);
+}
+
 /* Descriptors 0 to 2 are the console, if the kernel found one; nothing else may take their place.
  */
 static void open_standard(void)
@@ -114,11 +129,12 @@ int main(void)
 	lost = setup_flush();
 	if (ret > 0)
 		end(status);
+	pump_kmsg();
+	tell_tainted();
 	/* The command believes in what only its guest's memory had: it must not end well. */
 	if (lost && status == 0)
 		give_up();
-	pump_kmsg();
-	word = (uint32_t)status; /* little-endian, as all machines that we boot */
+	word = (uint32_t)status; /* little-endian, too */
 	port_send_wait(FRAME_CONTROL, FRAME_STATUS, &word, sizeof(word));
 	wait_for_end();
 }

@@ -2,7 +2,8 @@
 /*
  * /dev/kmsg gives one record for each read: "priority,sequence,microseconds,flags;text\n" and then
  * lines of further keys, which start with a blank. Bytes that are not printable ASCII are written
- * as \xNN (kernel Documentation/ABI/testing/dev-kmsg).
+ * as \xNN (kernel Documentation/ABI/testing/dev-kmsg). The priority's bits from 3 on are the facility, as of
+ * syslog(3): the kernel's is 0, which a program that writes to /dev/kmsg cannot give.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,25 +44,40 @@ static int escaped(const char *p, const char *end)
 	return *rest ? -1 : (int)value;
 }
 
-/* One record as a line, which never is longer than the record and its time stamp. */
+/* One record as lines, each with the time stamp. What does not fit is cut. */
 static size_t format(char *line, size_t size, const char *record, size_t len)
 {
 	const char *end = memchr(record, '\n', len);
 	const char *text = memchr(record, ';', len);
 	unsigned long long us = 0;
-	size_t n;
+	unsigned int priority = 0;
+	char head[40];
+	size_t n, head_len;
 
 	if (!end)
 		end = record + len;
 	if (!text || text > end)
 		return 0;
-	sscanf(record, "%*u,%*u,%llu", &us);
-	n = (size_t)snprintf(line, size, "[%5llu.%06llu] ", us / 1000000, us % 1000000);
+	sscanf(record, "%u,%*u,%llu", &priority, &us);
+	head_len = (size_t)snprintf(head, sizeof(head), "%.*s[%5llu.%06llu] ", priority >> 3 ? 1 : 0,
+				    (char[]){FRAMES_KMSG_PROGRAM}, us / 1000000, us % 1000000);
+	n = head_len;
+	memcpy(line, head, n);
 	for (const char *p = text + 1; p < end && n < size - 1; p++) {
 		int byte = escaped(p, end);
 
 		/* Text in UTF-8 is given back; control characters stay harmless. */
-		if (byte >= 0x80 || byte == '\\' || byte == '\n') {
+		if (byte == '\n') {
+			if (n + 1 + head_len >= size)
+				break;
+			line[n++] = '\n';
+			memcpy(line + n, head, head_len);
+			n += head_len;
+			p += 3;
+		} else if (byte == '\t') {
+			line[n++] = ' '; /* as the VMM has it of the console's */
+			p += 3;
+		} else if (byte >= 0x80 || byte == '\\') {
 			line[n++] = (char)byte;
 			p += 3;
 		} else {

@@ -142,7 +142,7 @@ static int set_time(struct bench_options *opt, const char *text, struct why *why
 	struct why ignored;
 	uint64_t ms;
 
-	if (parse_duration(text, &ms, &ignored) || !ms || ms > MAX_MS)
+	if (parse_duration("--time", text, &ms, &ignored) || !ms || ms > MAX_MS)
 		return why_fail(why, -EINVAL,
 				"--time: '%s' is not a time of at most a day: give seconds, or a number "
 				"with s, m or h",

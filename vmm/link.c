@@ -161,6 +161,19 @@ static void control_status(struct link *link)
 	link->ops->status(link->arg, status);
 }
 
+static void control_tainted(struct link *link)
+{
+	uint64_t flags;
+
+	if (link->frame.length != sizeof(flags) || !link->running) {
+		broken(link, "a TAINTED of %u bytes%s", link->frame.length,
+		       link->running ? "" : " before RUNNING");
+		return;
+	}
+	memcpy(&flags, link->control, sizeof(flags));
+	link->ops->tainted(link->arg, le64toh(flags));
+}
+
 static void control_failed(struct link *link)
 {
 	char message[CONTROL_MAX + 1];
@@ -191,6 +204,9 @@ static void control_frame(struct link *link)
 		}
 		link->running = true;
 		link->ops->running(link->arg);
+		break;
+	case FRAME_TAINTED:
+		control_tainted(link);
 		break;
 	case FRAME_STATUS:
 		control_status(link);
@@ -238,8 +254,8 @@ static const char *frame_error(const struct link *link)
 	switch (frame->channel) {
 	case FRAME_CONTROL:
 		if (frame->type != FRAME_HELLO && frame->type != FRAME_MOUNTED &&
-		    frame->type != FRAME_RUNNING && frame->type != FRAME_STATUS &&
-		    frame->type != FRAME_FAILED)
+		    frame->type != FRAME_RUNNING && frame->type != FRAME_TAINTED &&
+		    frame->type != FRAME_STATUS && frame->type != FRAME_FAILED)
 			return "of no type that a guest sends";
 		return frame->length > CONTROL_MAX ? "longer than a control frame may be" : NULL;
 	case FRAME_STDIN:

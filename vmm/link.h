@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "images/frames.h"
 
@@ -26,11 +27,12 @@ struct link_ops {
 	void (*hello)(void *arg, const char *release); /* uname -r; printable characters only */
 	void (*mounted)(void *arg);
 	void (*running)(void *arg);
+	void (*tainted)(void *arg, uint64_t flags); /* /proc/sys/kernel/tainted, near the end */
 	/* The last word, one of: */
 	void (*status)(void *arg, int wait_status);	/* exited or died of a signal */
 	void (*failed)(void *arg, const char *message); /* init's sentence; printable, one line */
 	void (*broken)(void *arg, const char *message); /* the guest broke the protocol: how */
-	/* Kernel log, in whole or part lines, as it comes. Any bytes. */
+	/* Kernel log, in whole or part lines, as it comes. Any bytes; see FRAME_KMSG. */
 	void (*kmsg)(void *arg, const void *data, size_t len);
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "devices/power.h"
+#include "devices/pvpanic.h"
 #include "vmm/doctor/explain.h"
 #include "vmm/server.h"
 
@@ -17,7 +18,7 @@ static const uint8_t lines[] = { 16, 17, 18, 19, 20, 21, 22, 23, 5, 6, 7, 9, 10,
 _Static_assert(PLATFORM_S5_TYPE == POWER_S5_TYPE, "the DSDT and the register agree");
 _Static_assert(sizeof(lines) >= VIRTIO_BUS_MAX && VIRTIO_BUS_MAX >= MACHINE_MAX_SHARES + 2,
 	       "a line for each device");
-_Static_assert(PLATFORM_MAX_DEVICES >= MACHINE_MAX_SHARES + 4, "a place for each device");
+_Static_assert(PLATFORM_MAX_DEVICES >= MACHINE_MAX_SHARES + 5, "a place for each device");
 
 static void raise_line(void *arg)
 {
@@ -47,14 +48,21 @@ static struct machine_line *describe(struct machine *m, enum platform_kind kind,
 /* Ports are bytes; a wider access touches neighbouring ones. */
 static void serial_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
 {
+	struct machine *m = dev;
+
 	for (unsigned int i = 0; i < len; i++)
-		((uint8_t *)data)[i] = serial_read(dev, (unsigned int)offset + i);
+		((uint8_t *)data)[i] = serial_read(&m->serial, (unsigned int)offset + i);
 }
 
 static void serial_bus_write(void *dev, uint64_t offset, const void *data, unsigned int len)
 {
+	struct machine *m = dev;
+
+	if (!atomic_load_explicit(&m->serial_used, memory_order_relaxed) &&
+	    !atomic_exchange(&m->serial_used, true))
+		m->serial_first(m->serial.arg);
 	for (unsigned int i = 0; i < len; i++)
-		serial_write(dev, (unsigned int)offset + i, ((const uint8_t *)data)[i]);
+		serial_write(&m->serial, (unsigned int)offset + i, ((const uint8_t *)data)[i]);
 }
 
 static void rtc_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
@@ -90,6 +98,21 @@ static void power_bus_write(void *dev, uint64_t offset, const void *data, unsign
 		end_by(dev, power_write((unsigned int)offset, *(const uint8_t *)data));
 }
 
+static void pvpanic_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
+{
+	(void)dev;
+	memset(data, 0, len);
+	*(uint8_t *)data = pvpanic_read((unsigned int)offset);
+}
+
+static void pvpanic_bus_write(void *dev, uint64_t offset, const void *data, unsigned int len)
+{
+	struct machine *m = dev;
+
+	if (len && pvpanic_write((unsigned int)offset, *(const uint8_t *)data))
+		m->panicked(m->serial.arg);
+}
+
 static void kbc_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
 {
 	(void)dev;
@@ -118,12 +141,14 @@ static void add_platform_devices(struct machine *m, const struct machine_config 
 {
 	m->serial.arg = config->arg;
 	m->serial.output = config->serial_output;
+	m->serial_first = config->serial_first;
+	m->panicked = config->panicked;
 	m->serial.irq = raise_line;
 	serial_init(&m->serial);
 	bus_add(&m->vm.pio, &(struct bus_range){
 		.base = SERIAL_PORT,
 		.size = SERIAL_SIZE,
-		.dev = &m->serial,
+		.dev = m,
 		.read = serial_bus_read,
 		.write = serial_bus_write,
 	});
@@ -153,6 +178,15 @@ static void add_platform_devices(struct machine *m, const struct machine_config 
 		.read = kbc_bus_read,
 		.write = kbc_bus_write,
 	});
+
+	bus_add(&m->vm.mmio, &(struct bus_range){
+		.base = VM_PVPANIC_BASE,
+		.size = PVPANIC_SIZE,
+		.dev = m,
+		.read = pvpanic_bus_read,
+		.write = pvpanic_bus_write,
+	});
+	describe(m, PLATFORM_PVPANIC, VM_PVPANIC_BASE, PVPANIC_SIZE, 0);
 }
 
 static void describe_machine(struct machine *m)

@@ -32,6 +32,8 @@ struct machine_config {
 
 	void *arg;
 	void (*serial_output)(void *arg, uint8_t byte); /* a vCPU's thread */
+	void (*serial_first)(void *arg); /* the kernel sets its console up; a vCPU's thread, once */
+	void (*panicked)(void *arg);	 /* the kernel says so; a vCPU's thread */
 	void (*ended)(void *arg);			/* any thread, once */
 	/* The console port; see virtio/console.h. */
 	void (*port_wake)(void *arg);
@@ -49,6 +51,9 @@ struct machine {
 	struct vm vm;
 	struct platform platform;
 	struct serial serial;
+	_Atomic bool serial_used;
+	void (*serial_first)(void *arg); /* of the configuration */
+	void (*panicked)(void *arg);
 	struct rtc rtc;
 	struct virtio_bus virtio;
 	struct virtio_rng rng;

@@ -45,6 +45,7 @@ static const struct need {
 	{ "9P_FS_POSIX_ACL", NULL, IF_POSIXACL },
 	{ "OVERLAY_FS", "overlay", IF_OVERLAY },
 	{ "HW_RANDOM_VIRTIO", "virtio_rng?", NEVER },
+	{ "PVPANIC_MMIO", "pvpanic_mmio?", NEVER },
 };
 
 #define NNEEDS (sizeof(needs) / sizeof(needs[0]))

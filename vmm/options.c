@@ -33,6 +33,10 @@ enum {
 	OPT_STATS,
 	OPT_HELP_SHARE,
 	OPT_NO_UNPACK,
+	OPT_BOOT_TIMEOUT,
+	OPT_FAIL_ON,
+	OPT_TIMING,
+	OPT_HELP_CI,
 };
 
 static const struct option long_options[] = {
@@ -58,6 +62,10 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "help-share", no_argument, NULL, OPT_HELP_SHARE },
+	{ "boot-timeout", required_argument, NULL, OPT_BOOT_TIMEOUT },
+	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
+	{ "timing", no_argument, NULL, OPT_TIMING },
+	{ "help-ci", no_argument, NULL, OPT_HELP_CI },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -129,7 +137,7 @@ bad:
 			text);
 }
 
-int parse_duration(const char *text, uint64_t *ms, struct why *why)
+int parse_duration(const char *option, const char *text, uint64_t *ms, struct why *why)
 {
 	static const struct {
 		char suffix;
@@ -151,8 +159,8 @@ int parse_duration(const char *text, uint64_t *ms, struct why *why)
 			return 0;
 		}
 	return why_fail(why, -EINVAL,
-			"--timeout: '%s' is not a time: give seconds, or a number with s, m, h or d",
-			text);
+			"%s: '%s' is not a time: give seconds, or a number with s, m, h or d",
+			option, text);
 }
 
 static int parse_cpus(const char *text, unsigned int *cpus, struct why *why)
@@ -327,7 +335,14 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 	case OPT_APPEND:
 		return add_words(&opt->append, arg, why);
 	case OPT_TIMEOUT:
-		return parse_duration(arg, &opt->timeout_ms, why);
+		return parse_duration("--timeout", arg, &opt->timeout_ms, why);
+	case OPT_BOOT_TIMEOUT:
+		return parse_duration("--boot-timeout", arg, &opt->boot_timeout_ms, why);
+	case OPT_FAIL_ON:
+		return report_kinds_parse(arg, &opt->fail_on, why);
+	case OPT_TIMING:
+		opt->timing = true;
+		return 0;
 	case OPT_IO:
 		return parse_executor(arg, &opt->executor, why);
 	case OPT_STATS:
@@ -349,6 +364,9 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 	case OPT_HELP_SHARE:
 		opt->help_share = true;
 		return 0;
+	case OPT_HELP_CI:
+		opt->help_ci = true;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -361,6 +379,7 @@ int options_parse(struct run_options *opt, int argc, char *const *argv, struct w
 	memset(opt, 0, sizeof(*opt));
 	opt->ram = DEFAULT_RAM;
 	opt->executor = P9_EXEC_AUTO;
+	opt->fail_on = 1u << REPORT_PANIC;
 	opt->cpus = online < 1 ? 1 : online > PLATFORM_MAX_CPUS ? PLATFORM_MAX_CPUS : (unsigned int)online;
 	opt->command = argv + argc;
 	err = option_string(&opt->root, "/", why);

@@ -10,6 +10,7 @@
 #include "boot/why.h"
 #include "ninep/p9.h"
 #include "vmm/hide.h"
+#include "vmm/kreport.h"
 #include "vmm/share.h"
 
 #define MAX_SHARES 15 /* of the user's; the root may be one more 9P device */
@@ -38,11 +39,15 @@ struct run_options {
 	bool cpus_set; /* --cpus was given */
 	uint64_t ram;	     /* bytes */
 	uint64_t timeout_ms; /* 0: none */
+	uint64_t boot_timeout_ms;
+	unsigned int fail_on; /* bits 1 << enum report_kind; always that of a panic */
 	enum p9_executor executor;
 	bool verbose;
 	bool stats;
+	bool timing;
 	bool help;
 	bool help_share;
+	bool help_ci;
 	char *const *command; /* borrowed from argv, ends with NULL; empty: a shell */
 };
 
@@ -52,8 +57,8 @@ struct run_options {
 int options_parse(struct run_options *opt, int argc, char *const *argv, struct why *why);
 void options_free(struct run_options *opt);
 
-/* For --help and --help-share. */
-extern const char run_usage[], run_share_usage[];
+/* For --help, --help-share and --help-ci. */
+extern const char run_usage[], run_share_usage[], run_ci_usage[];
 
 /* A copy of value in place of what was there: the last one given wins. -ENOMEM with a sentence. */
 int option_string(char **to, const char *value, struct why *why);
@@ -66,6 +71,6 @@ int parse_executor(const char *text, enum p9_executor *executor, struct why *why
 /* "512", "512M", "2G": a bare number is MiB. */
 int parse_ram(const char *text, uint64_t *bytes, struct why *why);
 /* "30", "1.5m", "2h", "1d", as timeout(1) takes them. */
-int parse_duration(const char *text, uint64_t *ms, struct why *why);
+int parse_duration(const char *option, const char *text, uint64_t *ms, struct why *why);
 
 #endif

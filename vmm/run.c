@@ -45,6 +45,15 @@ static int watch(struct run *run, int fd, loop_fn fn, struct why *why)
 
 static int open_loop(struct run *run, struct why *why)
 {
+	const struct {
+		int *fd;
+		loop_fn fn;
+	} timers[] = {
+		{ &run->timeout_fd, run_timed_out },
+		{ &run->boot_fd, run_boot_timed_out },
+		{ &run->grace_fd, run_grace_over },
+		{ &run->tick_fd, run_ticked },
+	};
 	int err;
 
 	run->loop = loop_new();
@@ -57,14 +66,11 @@ static int open_loop(struct run *run, struct why *why)
 		return err;
 	run->signal_fd = signals_open();
 	err = watch(run, run->signal_fd, run_signalled, why);
-	if (err)
-		return err;
-	run->timeout_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	err = watch(run, run->timeout_fd, run_timed_out, why);
-	if (err)
-		return err;
-	run->grace_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	return watch(run, run->grace_fd, run_grace_over, why);
+	for (size_t i = 0; !err && i < sizeof(timers) / sizeof(timers[0]); i++) {
+		*timers[i].fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		err = watch(run, *timers[i].fd, timers[i].fn, why);
+	}
+	return err;
 }
 
 /* ---- the start ---- */
@@ -95,7 +101,7 @@ static int open_log(struct run *run, struct why *why)
 					run->opt.console_log, strerror(errno));
 	}
 	console_log_init(&run->log, log, run->opt.verbose);
-	run->log.on_panic = run_on_panic;
+	run->log.on_report = run_on_report;
 	run->log.arg = run;
 	run->log_made = true;
 	return 0;
@@ -112,6 +118,8 @@ static int make_machine(struct run *run, struct why *why)
 		.port_name = FRAMES_PORT_NAME,
 		.arg = run,
 		.serial_output = run_on_serial,
+		.serial_first = run_on_serial_first,
+		.panicked = run_on_panic_device,
 		.ended = run_on_output,
 		.port_wake = run_on_output,
 		.port_input = run_on_port_input,
@@ -120,6 +128,7 @@ static int make_machine(struct run *run, struct why *why)
 	int err;
 
 	run->machine_made = true;
+	run->outcome.ram = config.ram;
 	err = machine_new(&run->machine, &config, why);
 	if (err)
 		return err;
@@ -151,6 +160,7 @@ static int start(struct run *run, struct why *why)
 	if (err)
 		return err;
 	run->outcome.kernel = run->plan.kernel.path;
+	run->outcome.cmdline = run->plan.cmdline;
 	if (run->plan.kernel.note.text[0])
 		fprintf(stderr, "ninepin: %s; using %s\n", run->plan.kernel.note.text,
 			run->plan.kernel.path);
@@ -160,10 +170,13 @@ static int start(struct run *run, struct why *why)
 		err = open_loop(run, why);
 	if (!err)
 		err = make_machine(run, why);
-	if (!err)
-		err = load_guest(&run->machine, &run->plan, &entry, why);
 	if (err)
 		return err;
+	run_mark(run, MOMENT_SETUP);
+	err = load_guest(&run->machine, &run->plan, &entry, why);
+	if (err)
+		return err;
+	run_mark(run, MOMENT_LOADED);
 	/* The last thing before threads start: from here on the terminal is the guest's. */
 	run->stdio = stdio_new(run->loop, run->link, &io, why);
 	if (!run->stdio)
@@ -190,7 +203,7 @@ static void tear_down(struct run *run)
 	if (run->plan_made)
 		plan_free(&run->plan);
 	for (int *fd = (int[]){ run->result_fd, run->wake_fd, run->signal_fd, run->timeout_fd,
-				run->grace_fd, -2 };
+				run->boot_fd, run->grace_fd, run->tick_fd, -2 };
 	     *fd != -2; fd++)
 		if (*fd >= 0)
 			close(*fd);
@@ -209,12 +222,17 @@ int run_main(int argc, char **argv)
 	run.wake_fd = -1;
 	run.signal_fd = -1;
 	run.timeout_fd = -1;
+	run.boot_fd = -1;
 	run.grace_fd = -1;
+	run.tick_fd = -1;
 	/* A guest that writes past `ulimit -f` gets EFBIG, as it should. */
 	signal(SIGXFSZ, SIG_IGN);
 	err = options_parse(&run.opt, argc, argv, &why);
-	if (!err && (run.opt.help || run.opt.help_share)) {
-		fputs(run.opt.help ? run_usage : run_share_usage, stdout);
+	if (!err && (run.opt.help || run.opt.help_share || run.opt.help_ci)) {
+		fputs(run.opt.help	 ? run_usage :
+		      run.opt.help_share ? run_share_usage :
+					   run_ci_usage,
+		      stdout);
 		options_free(&run.opt);
 		return 0;
 	}
@@ -230,6 +248,8 @@ int run_main(int argc, char **argv)
 	if (!err) {
 		if (run.opt.timeout_ms)
 			run_set_timer(run.timeout_fd, run.opt.timeout_ms);
+		if (run.opt.boot_timeout_ms && !run.outcome.moment[MOMENT_COMMAND])
+			run_set_timer(run.boot_fd, run.opt.boot_timeout_ms);
 		err = loop_run(run.loop);
 		if (err)
 			run_finish(&run, REASON_VMM_FAILED, STATUS_VMM_FAILED,

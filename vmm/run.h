@@ -34,11 +34,22 @@ struct run {
 	int wake_fd;	/* eventfd: a thread wants the loop to look */
 	int signal_fd;	/* SIGINT, SIGTERM, SIGHUP, SIGQUIT */
 	int timeout_fd; /* --timeout */
+	int boot_fd;	/* --boot-timeout */
 	int grace_fd;	/* after a panic */
+	int tick_fd;	/* while the log is waited for */
 	bool plan_made, machine_made, log_made;
 	bool draining;
 	bool stuck; /* a vCPU thread does not come back: nothing can be freed */
-	_Atomic bool panicked;
+	/* What the guest's kernel says, for the loop to look at. */
+	_Atomic bool panicked; /* at its console or at the panic device; or, only there, … */
+	_Atomic bool told_panic;
+	_Atomic bool reported; /* what --fail-on names */
+
+	/* What the log is waited for, if anything. */
+	enum { AWAIT_NOTHING, AWAIT_REPORT, AWAIT_SYSRQ } await;
+	unsigned int ticks, quiet; /* since it is; since the last line */
+	unsigned long traffic;
+	const char *keys; /* still to be sent */
 };
 
 /* The moment is now. */
@@ -52,7 +63,9 @@ void run_wake(struct run *run);
 extern const struct link_ops run_link_ops;
 void run_on_serial(void *arg, uint8_t byte); /* a vCPU's thread */
 void run_on_output(void *arg);		     /* any thread */
-void run_on_panic(void *arg);		     /* any thread */
+void run_on_serial_first(void *arg);	     /* a vCPU's thread */
+void run_on_panic_device(void *arg);	     /* a vCPU's thread */
+void run_on_report(void *arg, enum report_kind kind); /* any thread */
 void run_on_port_input(void *arg, const void *data, size_t len);
 size_t run_on_port_output(void *arg, void *buf, size_t cap);
 
@@ -64,10 +77,14 @@ size_t run_on_port_output(void *arg, void *buf, size_t cap);
  */
 void run_finish(struct run *run, enum reason reason, int status, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Finishes the run if there is a report that --fail-on names. */
+bool run_finish_reported(struct run *run);
 /* For loop_watch(), each with its descriptor of struct run. */
 void run_woken(void *arg, short revents);
 void run_signalled(void *arg, short revents);
 void run_timed_out(void *arg, short revents);
+void run_boot_timed_out(void *arg, short revents);
+void run_ticked(void *arg, short revents);
 void run_grace_over(void *arg, short revents);
 /* The user typed Ctrl-A x. */
 void run_on_quit(void *arg);

@@ -28,13 +28,27 @@ static void on_mounted(void *arg)
 
 static void on_running(void *arg)
 {
-	run_mark(arg, MOMENT_COMMAND);
+	struct run *run = arg;
+
+	run_mark(run, MOMENT_COMMAND);
+	run_set_timer(run->boot_fd, 0);
+}
+
+static void on_tainted(void *arg, uint64_t flags)
+{
+	struct run *run = arg;
+
+	run->outcome.tainted_known = true;
+	run->outcome.tainted = flags;
 }
 
 static void on_status(void *arg, int wait_status)
 {
 	struct run *run = arg;
 
+	/* All of the kernel's log has come by now. */
+	if (run_finish_reported(run))
+		return;
 	if (WIFSIGNALED(wait_status))
 		run_finish(run, REASON_SIGNAL, STATUS_SIGNAL + WTERMSIG(wait_status), "%s", "");
 	else
@@ -64,9 +78,7 @@ static void on_kmsg(void *arg, const void *data, size_t len)
 {
 	struct run *run = arg;
 
-	/* With -v all of it comes by the serial console. */
-	if (!run->opt.verbose)
-		console_log_kmsg(&run->log, data, len);
+	console_log_kmsg(&run->log, data, len);
 }
 
 const struct link_ops run_link_ops = {
@@ -74,6 +86,7 @@ const struct link_ops run_link_ops = {
 	.hello = on_hello,
 	.mounted = on_mounted,
 	.running = on_running,
+	.tainted = on_tainted,
 	.status = on_status,
 	.failed = on_failed,
 	.broken = on_broken,
@@ -89,11 +102,30 @@ void run_on_serial(void *arg, uint8_t byte)
 	console_log_serial(&run->log, byte);
 }
 
-void run_on_panic(void *arg)
+void run_on_serial_first(void *arg)
+{
+	run_mark(arg, MOMENT_KERNEL);
+}
+
+void run_on_panic_device(void *arg)
 {
 	struct run *run = arg;
 
+	atomic_store(&run->told_panic, true);
 	atomic_store(&run->panicked, true);
+	run_wake(run);
+}
+
+void run_on_report(void *arg, enum report_kind kind)
+{
+	struct run *run = arg;
+
+	if (kind == REPORT_PANIC)
+		atomic_store(&run->panicked, true);
+	else if (run->opt.fail_on & 1u << kind)
+		atomic_store(&run->reported, true);
+	else
+		return;
 	run_wake(run);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What `ninepin run --help` and --help-share print. Each fits a terminal of 80 × 24. */
+/* What `ninepin run --help`, --help-share and --help-ci print. Each fits a terminal of 80 × 24. */
 #include "vmm/options.h"
 
 const char run_usage[] =
@@ -19,7 +19,7 @@ const char run_usage[] =
 	"  -u, --user USER[:GROUP]   whom COMMAND runs as (root)\n"
 	"  -c, --cpus N         1 to 16 (the host's)    -m, --mem SIZE   MiB, or 2G (1G)\n"
 	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"
-	"  --result FILE        how it ended, as JSON\n"
+	"  --result FILE        how it ended, as JSON; more for CI: --help-ci\n"
 	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
 	"  --stats              at the end, on stderr: times of 9P requests, exits\n"
 	"  --io auto|ring|sync  host files in place or by ring, by ring, by calls (auto)\n"
@@ -49,3 +49,25 @@ const char run_share_usage[] =
 	"  access=user|client|any|UID   whom the guest asks as (client)\n"
 	"  msize=BYTES          the longest message (512000, which is the most)\n"
 	"  posixacl             ACLs count in the guest\n";
+
+const char run_ci_usage[] =
+	"ninepin run: how a run ends, and what is told of it\n"
+	"  --timeout T          end the VM after T: seconds, or with s, m, h, d; before,\n"
+	"                       the guest is asked what it does (SysRq l and w)\n"
+	"  --boot-timeout T     the same if COMMAND does not run by then\n"
+	"  --fail-on KIND[,…]   end with 120 at the first such report in its log:\n"
+	"                       oops, warn, lockup, hung, kasan, kcsan, kfence, kmsan,\n"
+	"                       ubsan, lockdep, rcu; or all, or none (none: only a panic)\n"
+	"  --result FILE        JSON: reason, status, kernel, times, reports in full, …\n"
+	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
+	"  --timing             at the end, on stderr: the boot's time line, CPU, memory\n"
+	"Reasons in the result, and their exit status:\n"
+	"  exit, signal         COMMAND's own, 128+N of signal N\n"
+	"  panic, report        120: the guest's kernel panicked, or --fail-on\n"
+	"  init-failed          121: the guest could not be made ready\n"
+	"  power-off, restart, triple-fault   122, or 121 before its init ran\n"
+	"  protocol             122: what the guest sent is not its init's\n"
+	"  vmm-failed, lost-data   123: KVM or ninepin failed; a share is not complete\n"
+	"  timeout, boot-timeout   124\n"
+	"  not-started          125: one sentence says what is wrong\n"
+	"  interrupted          128+N: ninepin got signal N; Ctrl-A x is 130\n";

@@ -19,6 +19,7 @@
 #define VM_HOLE_END    0x100000000ull
 #define VM_MMIO_BASE   0xd0000000ull
 #define VM_MMIO_END    0xd1000000ull /* what is between these two is virtio devices */
+#define VM_PVPANIC_BASE VM_MMIO_END
 #define VM_LAPIC_BASE  0xfee00000ull
 #define VM_IOAPIC_BASE 0xfec01000ull /* not KVM's own, which is a page below */
 /* Three pages and one that Intel's KVM keeps for itself, in the hole. */

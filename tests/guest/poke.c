@@ -12,6 +12,8 @@
  *                                     starts background jobs with SIGINT ignored)
  *   poke as UID COMMAND…              runs COMMAND as that user and group, with no other groups
  *   poke no-uring COMMAND…            runs COMMAND without io_uring, as containers do
+ *   poke first COMMAND…               runs COMMAND before everything else, SCHED_FIFO and never paused: on
+ *                                     one processor, nothing else runs
  *   poke kexec KERNEL INITRD CMDLINE  boots that kernel at once, without any shutdown
  *
  * Exit status: 0; 1 with the error's name on stderr.
@@ -21,6 +23,7 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -130,6 +133,17 @@ static int no_uring(char **command)
 	return fail("exec");
 }
 
+static int first(char **command)
+{
+	struct sched_param param = { .sched_priority = 99 };
+	int fd = open("/proc/sys/kernel/sched_rt_runtime_us", O_WRONLY);
+
+	if (fd < 0 || write(fd, "-1", 2) != 2 || sched_setscheduler(0, SCHED_FIFO, &param))
+		return fail("SCHED_FIFO");
+	execvp(command[0], command);
+	return fail("exec");
+}
+
 static int boot(const char *kernel, const char *initrd, const char *cmdline)
 {
 	int kernel_fd = open(kernel, O_RDONLY), initrd_fd = open(initrd, O_RDONLY);
@@ -162,6 +176,8 @@ int main(int argc, char **argv)
 		return with_signals(argv + 2);
 	if (!strcmp(verb, "no-uring"))
 		return no_uring(argv + 2);
+	if (!strcmp(verb, "first"))
+		return first(argv + 2);
 	if (!strcmp(verb, "kexec") && argc == 5)
 		return boot(argv[2], argv[3], argv[4]);
 	if (!strcmp(verb, "as") && argc > 3)

@@ -171,11 +171,19 @@ static void on_kmsg(void *arg, const void *data, size_t len)
 		stdio_log(host->stdio, data, len);
 }
 
+/* What it works with, the tests' own kernel: nothing to be told. */
+static void on_tainted(void *arg, uint64_t flags)
+{
+	(void)arg;
+	(void)flags;
+}
+
 static const struct link_ops link_ops = {
 	.output = on_link_output,
 	.hello = on_hello,
 	.mounted = on_mounted,
 	.running = on_running,
+	.tainted = on_tainted,
 	.status = on_status,
 	.failed = on_failed,
 	.broken = on_broken,

@@ -34,7 +34,7 @@ static const char *const host_modules[] = {
 
 /* What a guest of ninepin may load. */
 static const char *const guest_modules[] = {
-	"virtio_mmio", "virtio_console", "virtio_rng?", "9p", "9pnet_virtio", "overlay?",
+	"virtio_mmio", "virtio_console", "virtio_rng?", "pvpanic_mmio?", "9p", "9pnet_virtio", "overlay?",
 };
 
 extern char **environ;

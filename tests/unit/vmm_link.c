@@ -15,6 +15,7 @@ struct seen {
 	int hello;
 	int mounted;
 	int running;
+	uint64_t tainted;
 	int statuses;
 	int status;
 	int failed;
@@ -51,6 +52,11 @@ static void on_mounted(void *arg)
 static void on_running(void *arg)
 {
 	((struct seen *)arg)->running++;
+}
+
+static void on_tainted(void *arg, uint64_t flags)
+{
+	((struct seen *)arg)->tainted = flags;
 }
 
 static void on_status(void *arg, int status)
@@ -90,6 +96,7 @@ static const struct link_ops ops = {
 	.hello = on_hello,
 	.mounted = on_mounted,
 	.running = on_running,
+	.tainted = on_tainted,
 	.status = on_status,
 	.failed = on_failed,
 	.broken = on_broken,
@@ -227,6 +234,8 @@ TEST_F(link, the_usual_run)
 	guest(self->link, FRAME_STDOUT, FRAME_DATA, "out", 3);
 	guest(self->link, FRAME_STDERR, FRAME_DATA, "error", 5);
 	guest(self->link, FRAME_STDOUT, FRAME_EOF, NULL, 0);
+	guest(self->link, FRAME_CONTROL, FRAME_TAINTED, "\x80\2\0\0\0\0\0\1", 8);
+	EXPECT_EQ(0x0100000000000280, self->seen->tainted);
 	guest_u32(self->link, FRAME_CONTROL, FRAME_STATUS, 7 << 8);
 	EXPECT_EQ(1, self->seen->mounted);
 	EXPECT_EQ(1, self->seen->running);
@@ -285,13 +294,14 @@ TEST_F(link, bad_frames_break_it)
 		{true, FRAME_CONTROL, FRAME_MOUNTED, 1, true},
 		{true, FRAME_CONTROL, FRAME_RUNNING, 0, true}, /* before MOUNTED */
 		{true, FRAME_CONTROL, FRAME_STATUS, 4, true},  /* before RUNNING */
+		{true, FRAME_CONTROL, FRAME_TAINTED, 8, true}, /* before RUNNING */
 		{true, FRAME_CONTROL, FRAME_FAILED, 2048, false},
 		{true, FRAME_CONTROL, FRAME_FAILED, 2049, true},
 		{true, FRAME_CONTROL, FRAME_START, 8, true}, /* the VMM's */
 		{true, FRAME_CONTROL, FRAME_WINSIZE, 4, true},
 		{true, FRAME_CONTROL, FRAME_DATA, 1, true},
 		{true, FRAME_CONTROL, 0, 0, true},
-		{true, FRAME_CONTROL, 23, 0, true},
+		{true, FRAME_CONTROL, 24, 0, true},
 		{true, FRAME_STDIN, FRAME_DATA, 1, true},
 		{true, FRAME_STDIN, FRAME_EOF, 0, true},
 		{true, FRAME_STDIN, FRAME_CREDIT, 4, false}, /* of nothing */

@@ -96,9 +96,36 @@ TEST(bad_words)
 	EXPECT_COMPLAINT("'two'", "--cpus", "two");
 	EXPECT_COMPLAINT("'-1'", "--mem=-1");
 	EXPECT_COMPLAINT("'1Q'", "-m", "1Q");
-	EXPECT_COMPLAINT("'soon'", "--timeout", "soon");
+	EXPECT_COMPLAINT("--timeout: 'soon'", "--timeout", "soon");
+	EXPECT_COMPLAINT("--boot-timeout: 'soon'", "--boot-timeout", "soon");
+	EXPECT_COMPLAINT("'ops' is no kind of report: give a list of panic, oops, warn, ", "--fail-on",
+			 "warn,ops");
+	EXPECT_COMPLAINT("'' is no kind", "--fail-on", "oops,");
 	EXPECT_COMPLAINT("'uring'", "--io", "uring");
 	EXPECT_COMPLAINT("--kernel", "--kernel", "");
+}
+
+TEST(what_ends_a_run)
+{
+	const unsigned int panic = 1u << REPORT_PANIC;
+
+	ASSERT_EQ(PARSE("true"), 0);
+	EXPECT_EQ(opt.fail_on, panic);
+	EXPECT_EQ(opt.boot_timeout_ms, 0);
+	EXPECT_FALSE(opt.timing);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--boot-timeout=1.5", "--timing", "--fail-on=oops,rcu"), 0);
+	EXPECT_EQ(opt.fail_on, panic | 1u << REPORT_OOPS | 1u << REPORT_RCU);
+	EXPECT_EQ(opt.boot_timeout_ms, 1500);
+	EXPECT_TRUE(opt.timing);
+	options_free(&opt);
+	/* The last one counts. */
+	ASSERT_EQ(PARSE("--fail-on=all"), 0);
+	EXPECT_EQ(opt.fail_on, (1u << REPORT_KINDS) - panic);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--fail-on=all", "--fail-on=none"), 0);
+	EXPECT_EQ(opt.fail_on, panic);
+	options_free(&opt);
 }
 
 #define VIRTFS(n) "--virtfs=local,path=/v" n ",mount_tag=v" n ",security_model=none"
@@ -194,9 +221,9 @@ TEST(env)
 
 TEST(helps_fit_a_terminal)
 {
-	const char *const usage[] = { run_usage, run_share_usage };
+	const char *const usage[] = { run_usage, run_share_usage, run_ci_usage };
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		int lines = 0;
 
 		for (const char *line = usage[i]; *line; line = strchr(line, '\n') + 1) {
@@ -214,6 +241,9 @@ TEST(helps_fit_a_terminal)
 	options_free(&opt);
 	ASSERT_EQ(PARSE("--help-share"), 0);
 	EXPECT_TRUE(opt.help_share);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--help-ci"), 0);
+	EXPECT_TRUE(opt.help_ci);
 	options_free(&opt);
 }
 
@@ -244,25 +274,25 @@ TEST(times)
 {
 	uint64_t ms;
 
-	EXPECT_EQ(parse_duration("20", &ms, &why), 0);
+	EXPECT_EQ(parse_duration("--timeout", "20", &ms, &why), 0);
 	EXPECT_EQ(ms, 20000);
-	EXPECT_EQ(parse_duration("0.5s", &ms, &why), 0);
+	EXPECT_EQ(parse_duration("--timeout", "0.5s", &ms, &why), 0);
 	EXPECT_EQ(ms, 500);
-	EXPECT_EQ(parse_duration("2h", &ms, &why), 0);
+	EXPECT_EQ(parse_duration("--timeout", "2h", &ms, &why), 0);
 	EXPECT_EQ(ms, 7200000);
-	EXPECT_EQ(parse_duration("1d", &ms, &why), 0);
+	EXPECT_EQ(parse_duration("--timeout", "1d", &ms, &why), 0);
 	EXPECT_EQ(ms, 86400000);
-	EXPECT_EQ(parse_duration("0", &ms, &why), 0);
+	EXPECT_EQ(parse_duration("--timeout", "0", &ms, &why), 0);
 	EXPECT_EQ(ms, 0);
 	/* Never rounded down to "none". */
-	EXPECT_EQ(parse_duration("0.0001", &ms, &why), 0);
+	EXPECT_EQ(parse_duration("--timeout", "0.0001", &ms, &why), 0);
 	EXPECT_EQ(ms, 1);
-	EXPECT_EQ(parse_duration("", &ms, &why), -EINVAL);
-	EXPECT_EQ(parse_duration("-1", &ms, &why), -EINVAL);
-	EXPECT_EQ(parse_duration("5x", &ms, &why), -EINVAL);
-	EXPECT_EQ(parse_duration("5sm", &ms, &why), -EINVAL);
-	EXPECT_EQ(parse_duration("inf", &ms, &why), -EINVAL);
-	EXPECT_EQ(parse_duration("1e300", &ms, &why), -EINVAL);
+	EXPECT_EQ(parse_duration("--timeout", "", &ms, &why), -EINVAL);
+	EXPECT_EQ(parse_duration("--timeout", "-1", &ms, &why), -EINVAL);
+	EXPECT_EQ(parse_duration("--timeout", "5x", &ms, &why), -EINVAL);
+	EXPECT_EQ(parse_duration("--timeout", "5sm", &ms, &why), -EINVAL);
+	EXPECT_EQ(parse_duration("--timeout", "inf", &ms, &why), -EINVAL);
+	EXPECT_EQ(parse_duration("--timeout", "1e300", &ms, &why), -EINVAL);
 }
 
 TEST_HARNESS_MAIN

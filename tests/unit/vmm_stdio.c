@@ -46,6 +46,12 @@ static void ignore_text(void *arg, const char *text)
 	(void)text;
 }
 
+static void ignore_flags(void *arg, uint64_t flags)
+{
+	(void)arg;
+	(void)flags;
+}
+
 static void ignore_status(void *arg, int status)
 {
 	(void)arg;
@@ -64,6 +70,7 @@ static const struct link_ops ops = {
 	.hello = ignore_text,
 	.mounted = ignore,
 	.running = ignore,
+	.tainted = ignore_flags,
 	.status = ignore_status,
 	.failed = ignore_text,
 	.broken = ignore_text,
