@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "vmm/needs.h"
 #include "vmm/stats.h"
 #include "vmm/usage.h"
 
@@ -70,6 +71,12 @@ static const char *when(const struct run *run)
 	return "while the command ran";
 }
 
+/* What the guest's kernel may lack, if its init was not reached. */
+static const char *unmet(const struct run *run)
+{
+	return run->outcome.moment[MOMENT_INIT] ? "" : needs_unmet(&run->machine.console.vdev);
+}
+
 /* False if it did not; a report that a program made up may have been withdrawn. */
 static bool finish_panicked(struct run *run)
 {
@@ -122,10 +129,11 @@ static void finish_ended(struct run *run)
 			   run->machine.vm.failure.text);
 		break;
 	case VM_RESTARTED:
-		run_finish(run, REASON_RESTART, status, "the guest restarted %s", when(run));
+		run_finish(run, REASON_RESTART, status, "the guest restarted %s%s", when(run), unmet(run));
 		break;
 	default:
-		run_finish(run, REASON_POWER_OFF, status, "the guest switched itself off %s", when(run));
+		run_finish(run, REASON_POWER_OFF, status, "the guest switched itself off %s%s", when(run),
+			   unmet(run));
 	}
 }
 
@@ -279,8 +287,8 @@ void run_timed_out(void *arg, short revents)
 	(void)revents;
 	if (!is_late(run))
 		return;
-	run_finish(run, REASON_TIMEOUT, STATUS_TIMEOUT, "time-out after %" PRIu64 ".%03" PRIu64 " s, %s",
-		   run->opt.timeout_ms / 1000, run->opt.timeout_ms % 1000, when(run));
+	run_finish(run, REASON_TIMEOUT, STATUS_TIMEOUT, "time-out after %" PRIu64 ".%03" PRIu64 " s, %s%s",
+		   run->opt.timeout_ms / 1000, run->opt.timeout_ms % 1000, when(run), unmet(run));
 	if (!run->draining)
 		ask(run);
 }
@@ -293,8 +301,9 @@ void run_boot_timed_out(void *arg, short revents)
 	if (run->draining || !is_late(run))
 		return;
 	run_finish(run, REASON_BOOT_TIMEOUT, STATUS_TIMEOUT,
-		   "the command does not run after %" PRIu64 ".%03" PRIu64 " s: time-out %s",
-		   run->opt.boot_timeout_ms / 1000, run->opt.boot_timeout_ms % 1000, when(run));
+		   "the command does not run after %" PRIu64 ".%03" PRIu64 " s: time-out %s%s",
+		   run->opt.boot_timeout_ms / 1000, run->opt.boot_timeout_ms % 1000, when(run),
+		   unmet(run));
 	ask(run);
 }
 
