@@ -319,7 +319,7 @@ static int in_memory(const void *elf, size_t size, struct why *why)
 
 static void say(int signo)
 {
-	static const char text[] = "ninepin: unpacking the kernel (kept for the next time)\n";
+	static const char text[] = "ninepin: unpacking the kernel\n";
 
 	(void)signo;
 	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);

@@ -223,15 +223,17 @@ static void find_modules(struct kernel_choice *choice, const char *release)
 static __attribute__((format(printf, 2, 3))) bool try_config(struct kernel_choice *choice,
 							      const char *fmt, ...)
 {
-	char path[4096];
+	char path[4096], *real;
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
-	if (n < (int)sizeof(path))
-		choice->config = kconfig_read(path);
+	real = n < (int)sizeof(path) ? realpath(path, NULL) : NULL;
+	if (real)
+		choice->config = kconfig_read(real);
+	free(real);
 	return choice->config != NULL;
 }
 

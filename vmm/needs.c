@@ -119,11 +119,13 @@ void needs_modules(struct plan *plan)
 		return;
 	for (size_t i = 0; i < NNEEDS; i++) {
 		const struct need *need = &needs[i];
+		enum kconfig_value value;
 
 		if (!need->module || (need->when != NEVER && !is_needed(need, plan)))
 			continue;
 		/* Without a configuration, modules.builtin knows. */
-		if (kconfig_get(plan->kernel.config, need->option) != KCONFIG_Y)
+		value = kconfig_get(plan->kernel.config, need->option);
+		if (value == KCONFIG_M || value == KCONFIG_UNKNOWN)
 			plan->modules[n++] = need->module;
 	}
 	plan->guest.modules = plan->modules;

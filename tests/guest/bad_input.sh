@@ -61,7 +61,8 @@ bad "packed kernel that is truncated" "$T/truncated.gz" damaged -- --kernel "$T/
 gzip -c "$TESTS/dm" >"$T/program.gz"
 bad "packed program that is no kernel" "$T/program.gz" -- --kernel "$T/program.gz" -- true
 
-# What the kernel was built with lies beside it, and lacks something.
+# What the kernel was built with lies beside it, and lacks something. Unpacking it, which may be told, is over then.
+np --kernel "$TESTS/vmlinuz" -m 8 -- true
 mkdir "$T/boot"
 ln -s "$TESTS/vmlinuz" "$T/boot/vmlinuz"
 for option in BLK_DEV_INITRD BINFMT_ELF DEVTMPFS PROC_FS SYSFS TMPFS UNIX98_PTYS SIGNALFD MULTIUSER ACPI \
@@ -74,9 +75,9 @@ bad "kernel that was built without virtio and 9P" CONFIG_VIRTIO_MMIO CONFIG_VIRT
 for option in VIRTIO_MMIO VIRTIO_CONSOLE 9P_FS NET_9P_VIRTIO; do
 	echo "CONFIG_$option=y"
 done >>"$T/boot/config-$(uname -r)"
-bad "kernel that was built without an overlay" CONFIG_OVERLAY_FS "--root busybox" -- \
+bad "kernel that was built without an overlay" CONFIG_OVERLAY_FS --root -- \
 	--kernel "$T/boot/vmlinuz" --root / -- true
-rm -r "$T/boot"
+rm -r "${T:?}/boot"
 
 truncate -s 600M "$EXT4/initrd"
 bad "initrd larger than the memory" initrd -- --initrd "$EXT4/initrd" -m 512 -- true

@@ -10,7 +10,7 @@ kept=$XDG_CACHE_HOME/ninepin/kernels
 mkdir "$XDG_CACHE_HOME"
 
 files() {
-	ls "$kept" 2>/dev/null | grep -c 'elf$'
+	find "$kept" -name '*.elf' | wc -l
 }
 
 bb --kernel "$TESTS/vmlinuz" -- uname -r
@@ -34,7 +34,7 @@ bb --kernel "$TESTS/vmlinuz" -- uname -r
 check "once" is "$(out) $(cat "$T/err") $(sha256sum <"$elf")" "$version  $sum"
 
 mkdir "$T/full"
-mount -t tmpfs -o size=8m tmpfs "$T/full"
+mount -t tmpfs -o size=8m,mode=700 tmpfs "$T/full"
 XDG_CACHE_HOME=$T/full
 bb --kernel "$TESTS/vmlinuz" -- uname -r
 check "a full disk is no harm" is "$(out)" "$version"

@@ -273,7 +273,7 @@ TEST_F(plan, a_kernel_with_modules)
 	options_free(&self->opt);
 	write_file("mod/modules.dep", "kernel/fs/overlayfs/overlay.ko:\n");
 	ASSERT_EQ(MAKE("--root=other"), 0) TH_LOG("%s", self->why.text);
-	EXPECT_EQ(self->plan.guest.nmodules, 6);
+	EXPECT_EQ(self->plan.guest.nmodules, 7);
 }
 
 TEST_F(plan, terminal)
