@@ -71,7 +71,7 @@ static enum report_kind watch(struct console_log *log, const struct console_part
 			return REPORT_NONE;
 	}
 	if (!log->version[0] && !strncmp(text, VERSION, strlen(VERSION)))
-		strcpy(log->version, text);
+		snprintf(log->version, sizeof(log->version), "%s", text);
 	return reports_line(&log->reports, part->source, part->text);
 }
 

@@ -152,7 +152,7 @@ static void get_stamp(char *stamp, size_t size, const char *line)
 		return;
 	line += strspn(line, " ");
 	n = strspn(line, "0123456789.");
-	if (line[n] == ']' && n < size)
+	if (n < size && line[n] == ']')
 		*(char *)mempcpy(stamp, line, n) = '\0';
 }
 

@@ -102,7 +102,9 @@ static void append_line(void *arg, const char *line)
 
 static double milliseconds(const struct outcome *outcome, enum moment moment)
 {
-	return (double)((outcome->moment[moment] - outcome->moment[MOMENT_START]) / 1000) / 1000;
+	uint64_t us = (outcome->moment[moment] - outcome->moment[MOMENT_START]) / 1000;
+
+	return (double)us / 1000;
 }
 
 static json_t *times(const struct outcome *outcome)
