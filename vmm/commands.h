@@ -4,6 +4,7 @@
 #define VMM_COMMANDS_H
 
 int run_main(int argc, char **argv);
+int test_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int bench_main(int argc, char **argv);

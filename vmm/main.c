@@ -14,6 +14,7 @@ static const struct {
 	const char *what;
 } commands[] = {
 	{ "run", run_main, "boot a Linux guest that shares folders, and run a command in it" },
+	{ "test", test_main, "run a command in guests of many kernels, and tell which pass (TAP, JUnit)" },
 	{ "serve", serve_main, "serve a folder by 9P over a Unix socket" },
 	{ "doctor", doctor_main, "find what refuses to read, create or change files, and the mend" },
 	{ "bench", bench_main, "measure the 9P device, with no Linux in the guest" },

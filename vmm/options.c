@@ -69,6 +69,11 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+const struct option *options_known(void)
+{
+	return long_options;
+}
+
 int option_no_memory(struct why *why)
 {
 	return why_fail(why, -ENOMEM, "there is no memory left to read the options");

@@ -15,6 +15,8 @@
 
 #define MAX_SHARES 15 /* of the user's; the root may be one more 9P device */
 
+struct option;
+
 /* All strings are malloc'd and the options' own. */
 struct run_options {
 	struct share_options share[MAX_SHARES];
@@ -56,6 +58,9 @@ struct run_options {
  */
 int options_parse(struct run_options *opt, int argc, char *const *argv, struct why *why);
 void options_free(struct run_options *opt);
+
+/* Every option of `ninepin run`, as getopt_long(3) takes them; one below 256 is a letter, too. */
+const struct option *options_known(void);
 
 /* For --help, --help-share and --help-ci. */
 extern const char run_usage[], run_share_usage[], run_ci_usage[];
