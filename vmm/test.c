@@ -67,8 +67,8 @@ static char *run_name(const struct test_options *opt, const struct test_run *run
 
 	if (several)
 		snprintf(cpus, sizeof(cpus), " cpus=%u", run->cpus);
-	if (asprintf(&name, "%s%s%s%s%s", run->kernel, cpus, *run->variant ? " [" : "", run->variant,
-		     *run->variant ? "]" : "") < 0)
+	if (asprintf(&name, "%s%s%s%s%s", run->kernel, cpus, *run->variant ? " [" : "",
+		     run->variant, *run->variant ? "]" : "") < 0)
 		return NULL;
 	clean = clean_text(name);
 	free(name);
@@ -99,7 +99,8 @@ static int make_runs(struct test *test, struct why *why)
 				run->logs = run->name ? folder_name(test, i) : NULL;
 				run->logs_shown = run->logs ? clean_text(run->logs) : NULL;
 				if (!run->logs_shown)
-					return why_fail(why, -ENOMEM, "there is no memory left to start");
+					return why_fail(why, -ENOMEM,
+							"there is no memory left to start");
 			}
 	return 0;
 }
@@ -121,8 +122,10 @@ static void stop(struct test *test)
 static void tell(const struct test *test, const struct test_run *run)
 {
 	static const char *const colours[] = {
-		[TEST_PASSED] = "\x1b[32m", [TEST_SKIPPED] = "\x1b[33m",
-		[TEST_FAILED] = "\x1b[31m", [TEST_UNJUDGED] = "\x1b[31m",
+		[TEST_PASSED] = "\x1b[32m",
+		[TEST_SKIPPED] = "\x1b[33m",
+		[TEST_FAILED] = "\x1b[31m",
+		[TEST_UNJUDGED] = "\x1b[31m",
 	};
 	bool colour = !getenv("NO_COLOR");
 
@@ -223,12 +226,14 @@ static int watch(struct test *test, int fd, loop_fn fn, struct why *why)
 {
 	int err = fd < 0 ? -errno : loop_watch(test->loop, fd, POLLIN, fn, test);
 
-	return err < 0 ? why_fail(why, err, "no descriptor left: %s: raise ulimit -n", strerror(-err)) : 0;
+	return err < 0 ? why_fail(why, err, "no descriptor left: %s: raise ulimit -n",
+				  strerror(-err))
+		       : 0;
 }
 
 static int open_loop(struct test *test, struct why *why)
 {
-	struct itimerspec second = { .it_value.tv_sec = 1, .it_interval.tv_sec = 1 };
+	struct itimerspec second = {.it_value.tv_sec = 1, .it_interval.tv_sec = 1};
 	sigset_t set;
 	int err;
 
@@ -237,7 +242,7 @@ static int open_loop(struct test *test, struct why *why)
 		return why_fail(why, -ENOMEM, "there is no memory left to start");
 	sigprocmask(SIG_SETMASK, NULL, &test->signals.mask);
 	/* A reader of stdout that goes away is an error like others. */
-	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, &test->signals.pipe);
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &test->signals.pipe);
 	/* Whoever started us may have had no interest in children. */
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
@@ -266,8 +271,8 @@ static int start(struct test *test, struct why *why)
 	if (test->opt.junit) {
 		test->junit = fopen(test->opt.junit, "we");
 		if (!test->junit)
-			return why_fail(why, -errno, "--junit: %s cannot be written: %s", test->opt.junit,
-					strerror(errno));
+			return why_fail(why, -errno, "--junit: %s cannot be written: %s",
+					test->opt.junit, strerror(errno));
 	}
 	test->logs = logs_make(test->opt.logs, why);
 	if (!test->logs)
@@ -294,13 +299,15 @@ static void put_sum(const struct test *test, const struct test_sum *sum)
 		todo += test->run[i].ktap.todo;
 	}
 	if (test->signal)
-		tap_comment(stdout, "ended by signal %d (%s)", test->signal, strsignal(test->signal));
+		tap_comment(stdout, "ended by signal %d (%s)", test->signal,
+			    strsignal(test->signal));
 	if (passed || failed || skipped || todo)
-		tap_comment(stdout, "subtests: %lu passed, %lu failed, %lu skipped, %lu known failures",
+		tap_comment(stdout,
+			    "subtests: %lu passed, %lu failed, %lu skipped, %lu known failures",
 			    passed, failed, skipped, todo);
-	tap_comment(stdout, "%u passed, %u failed, %u skipped, %u not judged%s", sum->of[TEST_PASSED],
-		    sum->of[TEST_FAILED], sum->of[TEST_SKIPPED], sum->of[TEST_UNJUDGED],
-		    sum->of[TEST_WAITS] ? ", the others not begun" : "");
+	tap_comment(stdout, "%u passed, %u failed, %u skipped, %u not judged%s",
+		    sum->of[TEST_PASSED], sum->of[TEST_FAILED], sum->of[TEST_SKIPPED],
+		    sum->of[TEST_UNJUDGED], sum->of[TEST_WAITS] ? ", the others not begun" : "");
 	if (test->opt.logs || !all_is_well(sum, test->nruns))
 		tap_comment(stdout, "logs are in %s", test->logs);
 }
@@ -341,7 +348,7 @@ static void tear_down(struct test *test)
 	if (test->junit)
 		fclose(test->junit);
 	free(test->logs);
-	for (int *fd = (int[]){ test->signal_fd, test->child_fd, test->tick_fd, -2 }; *fd != -2; fd++)
+	for (int *fd = (int[]){test->signal_fd, test->child_fd, test->tick_fd, -2}; *fd != -2; fd++)
 		if (*fd >= 0)
 			close(*fd);
 	test_options_free(&test->opt);
@@ -349,7 +356,7 @@ static void tear_down(struct test *test)
 
 int test_main(int argc, char **argv)
 {
-	struct test test = { .signal_fd = -1, .child_fd = -1, .tick_fd = -1 };
+	struct test test = {.signal_fd = -1, .child_fd = -1, .tick_fd = -1};
 	struct test_sum sum;
 	struct why why;
 	int err, status = STATUS_NOT_STARTED, unwritten;

@@ -13,8 +13,8 @@
 #include "vmm/notes.h"
 #include "vmm/test_ktap.h"
 
-#define TEST_MAX_RUNS	   4096
-#define TEST_TAIL_LINES	   20 /* of a failure's report */
+#define TEST_MAX_RUNS	     4096
+#define TEST_TAIL_LINES	     20 /* of a failure's report */
 #define TEST_DEFAULT_TIMEOUT "30m"
 
 /* All strings are malloc'd and the options' own, but for the borrowed ones. */
@@ -24,11 +24,12 @@ struct test_options {
 	unsigned int *cpus; /* at least one */
 	size_t ncpus;
 	bool cpus_set;
-	char **variant; /* more words for the kernel's command line; borrowed; at least one, maybe "" */
+	char **variant; /* more words for the kernel's command line; borrowed; at least one, maybe
+			   "" */
 	size_t nvariants;
 	unsigned int jobs; /* at least 1 */
 	char *junit;
-	char *logs; /* NULL: a temporary folder */
+	char *logs;  /* NULL: a temporary folder */
 	char **pass; /* the words for each `ninepin run`, without the axes above */
 	size_t npass;
 	struct notes notes; /* what the user should know of them */
@@ -38,7 +39,8 @@ struct test_options {
 
 extern const char test_usage[];
 
-/* argv[0] is "test". 0, or -EINVAL or -ENOMEM with a sentence. test_options_free() is right after either. */
+/* argv[0] is "test". 0, or -EINVAL or -ENOMEM with a sentence. test_options_free() is right after
+ * either. */
 int test_options_parse(struct test_options *opt, int argc, char *const *argv, struct why *why);
 void test_options_free(struct test_options *opt);
 
@@ -52,7 +54,8 @@ enum test_verdict {
 	TEST_VERDICTS,
 };
 
-/* All strings are malloc'd and its own, but for the borrowed ones; UTF-8 without control characters. */
+/* All strings are malloc'd and its own, but for the borrowed ones; UTF-8 without control
+ * characters. */
 struct test_run {
 	char *name;	    /* what tells it from the others */
 	const char *kernel; /* borrowed, as typed */
@@ -60,22 +63,22 @@ struct test_run {
 	const char *variant;
 	char *logs;	  /* its folder */
 	char *logs_shown; /* for people */
-	pid_t pid;  /* while it runs */
+	pid_t pid;	  /* while it runs */
 	uint64_t begin_ns, end_ns;
 
 	enum test_verdict verdict;
 	char *reason; /* of the result, or a word of ours; NULL before the end */
 	int status;
-	char *message;	/* a sentence why it is not passed; NULL */
-	char *release;	/* of the guest's kernel; NULL: unknown */
+	char *message; /* a sentence why it is not passed; NULL */
+	char *release; /* of the guest's kernel; NULL: unknown */
 	struct ktap ktap;
-	const char *tail_of;	     /* the log that says most of why it is not passed: "console"; NULL */
+	const char *tail_of; /* the log that says most of why it is not passed: "console"; NULL */
 	char *tail[TEST_TAIL_LINES]; /* its last lines; NULL behind the last */
 };
 
 /*
- * Reads what an ended run has left in its folder, and judges. wait_status is as waitpid(2) gives it.
- * What cannot be read makes it TEST_UNJUDGED, with a sentence.
+ * Reads what an ended run has left in its folder, and judges. wait_status is as waitpid(2) gives
+ * it. What cannot be read makes it TEST_UNJUDGED, with a sentence.
  */
 void test_judge(struct test_run *run, int wait_status);
 void test_run_free(struct test_run *run);

@@ -25,12 +25,14 @@ char *logs_make(const char *asked, struct why *why)
 		if (mkdir(asked, 0777) == 0 || errno == EEXIST)
 			path = strdup(asked);
 		else
-			why_fail(why, -errno, "--logs: %s cannot be made: %s", asked, strerror(errno));
+			why_fail(why, -errno, "--logs: %s cannot be made: %s", asked,
+				 strerror(errno));
 	} else if (asprintf(&path, "%s/ninepin-test-XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0) {
 		path = NULL;
 		why_fail(why, -ENOMEM, "there is no memory left to start");
 	} else if (!mkdtemp(path)) {
-		why_fail(why, -errno, "no folder for logs can be made in %s: %s: name one with --logs",
+		why_fail(why, -errno,
+			 "no folder for logs can be made in %s: %s: name one with --logs",
 			 tmp && *tmp ? tmp : "/tmp", strerror(errno));
 		free(path);
 		path = NULL;
@@ -40,7 +42,7 @@ char *logs_make(const char *asked, struct why *why)
 
 void logs_remove(const struct test_run *run)
 {
-	static const char *const names[] = { "console.log", "stdout", "stderr", "result.json" };
+	static const char *const names[] = {"console.log", "stdout", "stderr", "result.json"};
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -125,10 +127,10 @@ static void child(char **words, const int fd[3], const struct test_signals *sign
 	_exit(STATUS_NOT_STARTED);
 }
 
-int job_start(struct test_run *run, const struct test_options *opt, const struct test_signals *signals,
-	      struct why *why)
+int job_start(struct test_run *run, const struct test_options *opt,
+	      const struct test_signals *signals, struct why *why)
 {
-	int fd[3] = { -1, -1, -1 }, err = 0;
+	int fd[3] = {-1, -1, -1}, err = 0;
 	char **words = NULL;
 	pid_t parent = getpid();
 

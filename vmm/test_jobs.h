@@ -14,18 +14,18 @@ struct test_signals {
 };
 
 /*
- * Makes the folder that runs' folders are in: the one of --logs, or a new one below $TMPDIR. A malloc'd
- * path, or NULL with a sentence.
+ * Makes the folder that runs' folders are in: the one of --logs, or a new one below $TMPDIR. A
+ * malloc'd path, or NULL with a sentence.
  */
 char *logs_make(const char *asked, struct why *why);
 /* Removes the files that a run leaves, and its folder if nothing else is in it. */
 void logs_remove(const struct test_run *run);
 
 /*
- * Makes the run's folder and starts `ninepin run` with its streams in there. It ends when this process
- * does. 0, or a negative errno with a sentence.
+ * Makes the run's folder and starts `ninepin run` with its streams in there. It ends when this
+ * process does. 0, or a negative errno with a sentence.
  */
-int job_start(struct test_run *run, const struct test_options *opt, const struct test_signals *signals,
-	      struct why *why);
+int job_start(struct test_run *run, const struct test_options *opt,
+	      const struct test_signals *signals, struct why *why);
 
 #endif

@@ -15,8 +15,9 @@
 const char *test_verdict_name(enum test_verdict verdict)
 {
 	static const char *const names[] = {
-		[TEST_WAITS] = "not begun", [TEST_RUNS] = "not ended", [TEST_PASSED] = "passed",
-		[TEST_SKIPPED] = "skipped", [TEST_FAILED] = "failed",  [TEST_UNJUDGED] = "not judged",
+		[TEST_WAITS] = "not begun", [TEST_RUNS] = "not ended",
+		[TEST_PASSED] = "passed",   [TEST_SKIPPED] = "skipped",
+		[TEST_FAILED] = "failed",   [TEST_UNJUDGED] = "not judged",
 	};
 
 	return names[verdict];
@@ -85,7 +86,7 @@ static int read_result(struct test_run *run)
 	return err;
 }
 
-/* The last lines of a log, if there are none of another one yet. What cannot be read is not shown. */
+/* The last lines of a log, if there are none of another one yet; none if it cannot be read. */
 static void read_tail(struct test_run *run, const char *log, const char *name)
 {
 	FILE *file = run->tail[0] ? NULL : open_log(run, name);
@@ -129,7 +130,8 @@ static bool is_one_of(const char *word, const char *const *words)
 static void judge_exit(struct test_run *run)
 {
 	const struct ktap *ktap = &run->ktap;
-	bool only_skips = ktap->skipped && !ktap->passed && !ktap->failed && !ktap->todo && !ktap->bail;
+	bool only_skips =
+		ktap->skipped && !ktap->passed && !ktap->failed && !ktap->todo && !ktap->bail;
 
 	if (only_skips && (run->status == 0 || run->status == KSFT_SKIP)) {
 		judged(run, TEST_SKIPPED, NULL, "%s", ktap->item[ktap->nitems - 1].reason);
@@ -168,7 +170,7 @@ static void judge_reason(struct test_run *run)
 /* Of which the console tells nothing. */
 static bool is_commands_end(const struct test_run *run)
 {
-	static const char *const reasons[] = { "exit", "signal", "subtests", NULL };
+	static const char *const reasons[] = {"exit", "signal", "subtests", NULL};
 
 	return run->reason && is_one_of(run->reason, reasons);
 }
@@ -188,8 +190,8 @@ void test_judge(struct test_run *run, int wait_status)
 		judged(run, TEST_UNJUDGED, "vmm-crashed", "ninepin run died of signal %d (%s)",
 		       WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
 	else if (read_result(run))
-		judged(run, TEST_UNJUDGED, "no-result", "ninepin run ended with status %d and no result",
-		       WEXITSTATUS(wait_status));
+		judged(run, TEST_UNJUDGED, "no-result",
+		       "ninepin run ended with status %d and no result", WEXITSTATUS(wait_status));
 	else if (run->status != WEXITSTATUS(wait_status))
 		judged(run, TEST_UNJUDGED, "no-result",
 		       "ninepin run ended with status %d, but its result says %d",
@@ -235,7 +237,8 @@ int test_exit_status(const struct test_sum *sum)
 {
 	if (sum->of[TEST_FAILED])
 		return 1;
-	if (sum->of[TEST_UNJUDGED] || sum->of[TEST_WAITS] || sum->of[TEST_RUNS] || !sum->of[TEST_PASSED])
+	if (sum->of[TEST_UNJUDGED] || sum->of[TEST_WAITS] || sum->of[TEST_RUNS] ||
+	    !sum->of[TEST_PASSED])
 		return STATUS_NOT_STARTED;
 	return 0;
 }

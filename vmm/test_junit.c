@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The XML that JUnit's ant task began with, as CI systems read it: a <testsuite> for each run, in it a
- * <testcase> for the run itself and one for each of its subtests.
+ * The XML that JUnit's ant task began with, as CI systems read it: a <testsuite> for each run, in
+ * it a <testcase> for the run itself and one for each of its subtests.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "vmm/test.h"
 
-/* Text here has no control characters; U+FFFE and U+FFFF, in UTF-8, are all else that XML forbids. */
+/* Text here has no control characters; U+FFFE and U+FFFF are all else that XML forbids. */
 static void put_text(FILE *to, const char *text)
 {
 	for (; *text; text++) {
@@ -62,7 +62,8 @@ static void put_counts(FILE *to, const struct counts *counts)
 static bool item_skipped(const struct ktap_item *item)
 {
 	/* JUnit knows no better word for a known failure. */
-	return item->directive == KTAP_SKIP || (!item->ok && (item->directive == KTAP_TODO || item->excused));
+	return item->directive == KTAP_SKIP ||
+	       (!item->ok && (item->directive == KTAP_TODO || item->excused));
 }
 
 static void add_counts(struct counts *counts, const struct test_run *run)
@@ -134,7 +135,8 @@ static void put_run(FILE *to, const struct test_run *run)
 		break;
 	default:
 		fputs(">\n      <skipped", to);
-		put_attribute(to, "message", run->message ? run->message : test_verdict_name(run->verdict));
+		put_attribute(to, "message",
+			      run->message ? run->message : test_verdict_name(run->verdict));
 		fputs("/>\n", to);
 	}
 	fputs("    </testcase>\n", to);
@@ -173,8 +175,10 @@ static void put_item(FILE *to, const struct test_run *run, size_t i)
 	put_item_name(to, &run->ktap, i);
 	if (item_skipped(item)) {
 		fputs(">\n      <skipped", to);
-		put_attribute(to, "message", *item->reason ? item->reason :
-				   item->directive == KTAP_SKIP ? "skipped" : "a known failure");
+		put_attribute(to, "message",
+			      *item->reason		     ? item->reason
+			      : item->directive == KTAP_SKIP ? "skipped"
+							     : "a known failure");
 		fputs("/>\n    </testcase>\n", to);
 	} else if (item->ok) {
 		fputs("/>\n", to);
@@ -187,7 +191,7 @@ static void put_item(FILE *to, const struct test_run *run, size_t i)
 
 static void put_suite(FILE *to, const struct test_run *run)
 {
-	struct counts counts = { 0 };
+	struct counts counts = {0};
 
 	add_counts(&counts, run);
 	fputs("  <testsuite", to);
@@ -205,7 +209,7 @@ static void put_suite(FILE *to, const struct test_run *run)
 
 int junit_write(FILE *to, const struct test_run *run, size_t nruns)
 {
-	struct counts counts = { 0 };
+	struct counts counts = {0};
 	uint64_t ns = 0;
 
 	for (size_t i = 0; i < nruns; i++) {

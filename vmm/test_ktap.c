@@ -100,7 +100,7 @@ static int add_note(struct ktap *ktap, const char *line)
 static void open_level(struct ktap *ktap, unsigned int indent)
 {
 	if (ktap->nlevels < KTAP_MAX_DEPTH)
-		ktap->level[ktap->nlevels++] = (struct ktap_level){ .indent = indent };
+		ktap->level[ktap->nlevels++] = (struct ktap_level){.indent = indent};
 }
 
 /* The deepest level ends: its plan is compared. Its name is still there, for the caller to free. */
@@ -113,8 +113,8 @@ static int judge_level(struct ktap *ktap)
 		return add_fault(ktap, depth, "%s%lu tests were planned, %lu have a result", "",
 				 level->plan, level->results);
 	if (level->announced && !level->planned)
-		return add_fault(ktap, depth, "%sthere is no plan (1..N): not all tests may have run",
-				 "", 0, 0);
+		return add_fault(ktap, depth,
+				 "%sthere is no plan (1..N): not all tests may have run", "", 0, 0);
 	return 0;
 }
 
@@ -124,8 +124,8 @@ static void pop_level(struct ktap *ktap)
 }
 
 /*
- * Closes levels until there are only so many. The first of them to remain gets a result for what was
- * closed, unless its own line follows (with_parent).
+ * Closes levels until there are only so many. The first of them to remain gets a result for what
+ * was closed, unless its own line follows (with_parent).
  */
 static int close_levels(struct ktap *ktap, unsigned int remain, bool with_parent)
 {
@@ -136,7 +136,8 @@ static int close_levels(struct ktap *ktap, unsigned int remain, bool with_parent
 		bool any = level->results || level->planned || level->announced;
 
 		err = judge_level(ktap);
-		if (!err && any && ktap->nlevels > 1 && !(with_parent && ktap->nlevels == remain + 1)) {
+		if (!err && any && ktap->nlevels > 1 &&
+		    !(with_parent && ktap->nlevels == remain + 1)) {
 			err = add_fault(ktap, ktap->nlevels - 2,
 					"%s: the result after its subtests is missing",
 					level->name ? level->name : "subtests", 0, 0);
@@ -223,8 +224,8 @@ static bool is_plan(const char *text, unsigned long *plan)
 }
 
 /*
- * "ok 3 - name # SKIP why": sets *rest behind the number. Without one, "ok" is a result only where it
- * cannot be the beginning of a sentence; "not ok" is always one.
+ * "ok 3 - name # SKIP why": sets *rest behind the number. Without one, "ok" is a result only where
+ * it cannot be the beginning of a sentence; "not ok" is always one.
  */
 static bool is_result(const char *text, bool *ok, bool *numbered, const char **rest)
 {
@@ -256,7 +257,7 @@ static char *find_directive(char *text, enum ktap_directive *directive)
 	static const struct {
 		const char *word;
 		enum ktap_directive directive;
-	} words[] = { { "SKIP", KTAP_SKIP }, { "TODO", KTAP_TODO }, { "XFAIL", KTAP_TODO } };
+	} words[] = {{"SKIP", KTAP_SKIP}, {"TODO", KTAP_TODO}, {"XFAIL", KTAP_TODO}};
 
 	for (char *hash = strchr(text, '#'); hash; hash = strchr(hash + 1, '#')) {
 		char *word = hash + 1 + strspn(hash + 1, " ");
@@ -405,7 +406,8 @@ int ktap_line(struct ktap *ktap, const char *line)
 		return 0;
 	if (is_version(text)) {
 		err = enter_level(ktap, indent, false);
-		if (!err && (deepest(ktap)->announced || deepest(ktap)->planned || deepest(ktap)->results))
+		if (!err &&
+		    (deepest(ktap)->announced || deepest(ktap)->planned || deepest(ktap)->results))
 			err = begin_level(ktap, indent);
 		if (!err)
 			deepest(ktap)->announced = true;
@@ -435,7 +437,7 @@ int ktap_line(struct ktap *ktap, const char *line)
 
 static void count(struct ktap *ktap)
 {
-	bool sub_failed[KTAP_MAX_DEPTH + 1] = { false };
+	bool sub_failed[KTAP_MAX_DEPTH + 1] = {false};
 
 	for (size_t i = 0; i < ktap->nitems; i++) {
 		const struct ktap_item *item = &ktap->item[i];
@@ -468,7 +470,8 @@ int ktap_end(struct ktap *ktap)
 	while (!err && (ktap->bail || ktap->full) && ktap->nlevels) {
 		if (ktap->nlevels > 1 && !ktap->full) {
 			err = add_fault(ktap, ktap->nlevels - 2, "%s: ended by \"Bail out!\"",
-					deepest(ktap)->name ? deepest(ktap)->name : "subtests", 0, 0);
+					deepest(ktap)->name ? deepest(ktap)->name : "subtests", 0,
+					0);
 			if (!err)
 				ktap->item[ktap->nitems - 1].parent = true;
 		}
@@ -489,7 +492,8 @@ int ktap_read(struct ktap *ktap, FILE *from)
 	size_t len = 0;
 	int c, err = 0;
 
-	/* Of an overlong line only the beginning is looked at; the last one may lack its newline. */
+	/* Of an overlong line only the beginning is looked at; the last one may lack its newline.
+	 */
 	do {
 		c = getc_unlocked(from);
 		if (c != '\n' && c != EOF) {

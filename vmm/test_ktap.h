@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a command says of its own tests, in the kernel's Test Anything Protocol (Linux:
- * Documentation/dev-tools/ktap.rst) or TAP, as kselftest and KUnit write it. What it says is not trusted:
- * lines and their number are bounded, and what is missing counts as failed.
+ * Documentation/dev-tools/ktap.rst) or TAP, as kselftest and KUnit write it. What it says is not
+ * trusted: lines and their number are bounded, and what is missing counts as failed.
  */
 #ifndef VMM_TEST_KTAP_H
 #define VMM_TEST_KTAP_H
@@ -28,7 +28,8 @@ struct ktap_item {
 	enum ktap_directive directive;
 	char *name;   /* "" if it has none. UTF-8 without control characters, as all text here */
 	char *reason; /* of the directive; "" */
-	char *notes;  /* of a failure: the lines before its result, with newlines between; NULL: none */
+	char *notes; /* of a failure: the lines before its result, with newlines between; NULL: none
+		      */
 };
 
 struct ktap_level {

@@ -20,8 +20,8 @@ const char test_usage[] =
 	"  --junit FILE       the verdicts as JUnit's XML, too\n"
 	"  --logs DIR         a folder for each run: its console.log, stdout, stderr and\n"
 	"                     result.json (a temporary one, removed if all is well)\n"
-	"Each other option is one of `ninepin run`, for every run; but --kernel, --result\n"
-	"and --console-log have no use here.\n"
+	"Each other option is one of `ninepin run`, for every run; but those that name\n"
+	"one file or port (--result, --console-log) have no use here.\n"
 	"A run fails if COMMAND's status is not 0, if a test of its KTAP failed or is\n"
 	"missing, or if the guest ended otherwise: panic, time-out, init not reached.\n"
 	"Exit status: 0 all passed, 1 some failed, 125 none failed, but not all could be\n"
@@ -35,21 +35,24 @@ enum {
 };
 
 static const struct option own_options[] = {
-	{ "cpus", required_argument, NULL, 'c' },
-	{ "variant", required_argument, NULL, OPT_VARIANT },
-	{ "jobs", required_argument, NULL, 'j' },
-	{ "junit", required_argument, NULL, OPT_JUNIT },
-	{ "logs", required_argument, NULL, OPT_LOGS },
-	{ "help", no_argument, NULL, 'h' },
+	{"cpus", required_argument, NULL, 'c'},
+	{"variant", required_argument, NULL, OPT_VARIANT},
+	{"jobs", required_argument, NULL, 'j'},
+	{"junit", required_argument, NULL, OPT_JUNIT},
+	{"logs", required_argument, NULL, OPT_LOGS},
+	{"help", no_argument, NULL, 'h'},
 };
 
 /* Of `ninepin run`, but not for many at once: each has a better place here. */
 static const struct {
 	const char *name, *mend;
 } refused[] = {
-	{ "kernel", "name kernels without an option, before --" },
-	{ "result", "each run's result is in the folder of --logs" },
-	{ "console-log", "each run's console is in the folder of --logs" },
+	{"kernel", "name kernels without an option, before --"},
+	{"result", "each run's result is in the folder of --logs"},
+	{"console-log", "each run's console is in the folder of --logs"},
+	{"core", "run the kernel that fails again, by ninepin run --core"},
+	{"gdb", "run the kernel that fails again, by ninepin run --gdb"},
+	{"dump-dtb", "ninepin run --dump-dtb writes it"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -90,8 +93,8 @@ static int parse_number(const char *option, const char *text, size_t len, unsign
 	if (len && digits >= len && len < 6)
 		value = strtoul(text, NULL, 10);
 	if (!value)
-		return why_fail(why, -EINVAL, "%s: '%.*s' is not a number from 1 on", option, (int)len,
-				text);
+		return why_fail(why, -EINVAL, "%s: '%.*s' is not a number from 1 on", option,
+				(int)len, text);
 	*n = (unsigned int)value;
 	return 0;
 }
@@ -153,7 +156,7 @@ static int one_option(struct test_options *opt, int c, const struct option *of_r
 	return add_pass(opt, of_run->name, of_run->has_arg == no_argument ? NULL : arg, why);
 }
 
-/* Our own options and those of `ninepin run` in one table, and its short ones as getopt takes them. */
+/* Our own options and those of `ninepin run` in one table, and its letters as getopt takes them. */
 static struct option *all_options(const struct option *of_run, char *short_options)
 {
 	struct option *all;
@@ -275,9 +278,11 @@ int test_options_parse(struct test_options *opt, int argc, char *const *argv, st
 	if (err || opt->help)
 		return err;
 	if (!opt->nkernels)
-		return why_fail(why, -EINVAL, "there is no kernel to test: ninepin test KERNEL… -- COMMAND…");
+		return why_fail(why, -EINVAL,
+				"there is no kernel to test: ninepin test KERNEL… -- COMMAND…");
 	if (!opt->command[0])
-		return why_fail(why, -EINVAL, "there is no command to run in the guests: put it behind --");
+		return why_fail(why, -EINVAL,
+				"there is no command to run in the guests: put it behind --");
 	if (!opt->nvariants)
 		err = add_word(&opt->variant, &opt->nvariants, no_words, why);
 	if (!err && !opt->ncpus)
@@ -286,8 +291,8 @@ int test_options_parse(struct test_options *opt, int argc, char *const *argv, st
 		err = check_run(opt, opt->cpus[i], why);
 	if (err)
 		return err;
-	if (opt->nkernels > TEST_MAX_RUNS || opt->ncpus > TEST_MAX_RUNS || opt->nvariants > TEST_MAX_RUNS ||
-	    opt->nkernels * opt->ncpus > TEST_MAX_RUNS ||
+	if (opt->nkernels > TEST_MAX_RUNS || opt->ncpus > TEST_MAX_RUNS ||
+	    opt->nvariants > TEST_MAX_RUNS || opt->nkernels * opt->ncpus > TEST_MAX_RUNS ||
 	    opt->nkernels * opt->ncpus * opt->nvariants > TEST_MAX_RUNS)
 		return why_fail(why, -EINVAL, "these are more than %d runs: test fewer at once",
 				TEST_MAX_RUNS);

@@ -57,8 +57,8 @@ unsigned int progress_draw(FILE *to, const struct test_run *run, size_t nruns, u
 	for (size_t i = 0; i < nruns && lines < most; i++) {
 		if (run[i].verdict != TEST_RUNS)
 			continue;
-		snprintf(line, sizeof(line), "%5" PRIu64 " s  %s", (now_ns - run[i].begin_ns) / 1000000000,
-			 run[i].name);
+		snprintf(line, sizeof(line), "%5" PRIu64 " s  %s",
+			 (now_ns - run[i].begin_ns) / 1000000000, run[i].name);
 		put_line(to, line, columns);
 		lines++;
 	}
@@ -70,7 +70,8 @@ unsigned int progress_draw(FILE *to, const struct test_run *run, size_t nruns, u
 	return lines + 1;
 }
 
-void progress_tick(struct progress *progress, const struct test_run *run, size_t nruns, uint64_t now_ns)
+void progress_tick(struct progress *progress, const struct test_run *run, size_t nruns,
+		   uint64_t now_ns)
 {
 	uint64_t news_ns = progress->news_ns;
 	unsigned int rows, columns;

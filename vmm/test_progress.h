@@ -19,7 +19,8 @@ void progress_init(struct progress *progress, FILE *to, uint64_t now_ns);
 /* Takes its lines away, before something else is printed. */
 void progress_news(struct progress *progress, uint64_t now_ns);
 /* Once a second, or so. */
-void progress_tick(struct progress *progress, const struct test_run *run, size_t nruns, uint64_t now_ns);
+void progress_tick(struct progress *progress, const struct test_run *run, size_t nruns,
+		   uint64_t now_ns);
 
 /*
  * The lines, at most so many and none longer than columns, on the stream; how many they were. For a

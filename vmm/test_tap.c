@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Test Anything Protocol 14. Every run's report is whole: subtests (four columns deeper), the line of
- * the run, and, if it did not pass, why, as YAML.
+ * Test Anything Protocol 14. Every run's report is whole: subtests (four columns deeper), the line
+ * of the run, and, if it did not pass, why, as YAML.
  */
 #include <jansson.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include "vmm/test.h"
 
 static const char *const red = "\x1b[31m", *const green = "\x1b[32m", *const yellow = "\x1b[33m",
-			*const plain = "\x1b[m";
+			 *const plain = "\x1b[m";
 
 void tap_head(FILE *to, size_t nruns)
 {
@@ -79,7 +79,7 @@ static void put_item(FILE *to, const struct ktap_item *item, unsigned int depth,
 /* They are numbered anew, and planned when all are known: what was missing has become a failure. */
 static void put_subtests(FILE *to, const struct test_run *run)
 {
-	size_t n[KTAP_MAX_DEPTH + 1] = { 0 };
+	size_t n[KTAP_MAX_DEPTH + 1] = {0};
 	unsigned int depth = 0; /* of the last one */
 
 	for (size_t i = 0; i <= run->ktap.nitems; i++) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # `ninepin test`: kernels × processors, what TAP and JUnit say of them, and what others make of that.
 #
-# Needs the machine's programs: packages "tests" (perl's prove, xmllint) and "bench" (git).
+# Needs the machine's programs: packages "tests" (perl's prove, xmllint) and "bench" (git); make.
 . "${0%/*}/lib"
 
 export LC_ALL=C.UTF-8
@@ -105,6 +105,17 @@ check "SIGTERM: status" is "$status" 143
 check "SIGTERM: what ran is not judged" has "$T/out" 'reason: "interrupted"'
 check "SIGTERM: no run is left" is "$(pgrep -f 'ninepin run' || :)" ''
 
+# At a terminal: what runs, and for how long, when nothing has come for a while; and it goes away again.
+status=0
+TERM=xterm timeout -s KILL 300 "$TESTS/pty" -- ninepin test --root busybox -m 256 "$elf" -- sleep 4 \
+	>"$T/out" 2>"$T/err" </dev/null || status=$?
+esc=$(printf '\033')
+check "a terminal: status" is "$status" 0
+check "a terminal: what runs" has "$T/out" " s  $elf"
+check "a terminal: how many" has "$T/out" "0 of 1 ended, 0 failed, 1 running"
+check "a terminal: these lines are taken away before the next" has "$T/out" "$esc[2A"
+check "a terminal: colour" has "$T/out" "${esc}[32mok${esc}[m 1 - $elf"
+
 # Where io_uring is refused, as in containers, it goes on with system calls.
 status=0
 "$TESTS/poke" no-uring ninepin test --root busybox -m 256 --share "$EXT4" --logs "$T/no-uring" "$elf" -- \
@@ -112,5 +123,47 @@ status=0
 check "without io_uring: status" is "$status" 0
 check "without io_uring: the file is there" is "$(cat "$EXT4/f")" hi
 check "without io_uring: the log says so" has "$T"/no-uring/001-*/stderr "io_uring is refused here"
+
+# `git bisect run`, as in docs/ci.md: the commits of a repository change what the kernel is started with. The
+# one in the middle cannot be built, and is skipped.
+mkdir "$T/repo"
+cd "$T/repo" || exit
+export HOME="$T" GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+commit() {
+	git add -A && git commit -q -m "$1"
+}
+git init -q -b master
+printf 'bzImage:\n\tcp %s $@\n' "$elf" >Makefile
+echo bzImage >.gitignore
+echo 'loglevel=4' >words
+commit "Begin"
+git tag v1
+echo '# It is copied.' >>Makefile
+commit "Comment the build"
+echo 'loglevel=4 nosmt' >words
+commit "Use one thread of each core"
+printf 'bzImage:\n\tfalse\n' >Makefile
+commit "Improve the build"
+git checkout -q HEAD~1 Makefile
+commit "Go back to the build as it was"
+echo 'loglevel=4 nosmt rdinit=/missing' >words
+commit "Start another init"
+echo 'loglevel=5 nosmt rdinit=/missing' >words
+commit "Say more"
+cat >"$T/step" <<'END'
+rm -f bzImage
+make -s || exit 125
+ninepin test --root busybox -m 256 -c 1 --append "$(cat words)" bzImage -- uname -r
+END
+status=0
+{
+	git bisect start master v1 && git bisect run sh "$T/step"
+} >"$T/out" 2>"$T/err" || status=$?
+check "git bisect run: status" is "$status" 0
+check "git bisect run: the commit" has "$T/out" "$(git rev-parse master~1) is the first bad commit"
+check "git bisect run: by the kernel's panic" has "$T/out" 'reason: "panic"'
+check "git bisect run: one was not built, and skipped" has "$T/err" "Error 1"
+comment "$(grep -v '^    - ' "$T/out")"
+cd / || exit
 
 finish
