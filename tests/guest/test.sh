@@ -88,6 +88,16 @@ check "a truncated kernel: not judged" has "$T/out" "0 passed, 1 failed, 0 skipp
 nt "$T/cut" -- true
 check "nothing could be judged: status" is "$status" 125
 
+# What an earlier run left in the folder is not this one's.
+mkdir -p "$T/stale/001-nope"
+echo of-yesterday >"$T/stale/001-nope/console.log"
+echo '{"reason": "exit", "status": 125}' >"$T/stale/001-nope/result.json"
+nt --logs "$T/stale" --junit /dev/full /nope -- true
+check "an old log is not shown" not has "$T/out" of-yesterday
+check "a report that cannot be written is said" has "$T/err" "--junit: /dev/full cannot be written"
+ninepin test --root busybox --logs "$T/stale" /nope -- true >/dev/full 2>"$T/err"
+check "TAP that cannot be written is said" has "$T/err" "stdout cannot be written"
+
 # A signal: what runs is ended, and said so.
 "$TESTS/poke" signals ninepin test --root busybox -m 256 -j 1 --logs "$T/logs" "$elf" "$elf" -- \
 	sh -c 'echo up; sleep 1000' </dev/null >"$T/out" 2>"$T/err" &
@@ -103,7 +113,25 @@ status=0
 wait $pid || status=$?
 check "SIGTERM: status" is "$status" 143
 check "SIGTERM: what ran is not judged" has "$T/out" 'reason: "interrupted"'
+check "SIGTERM: the second one was not begun" has "$T/out" "the others not begun"
 check "SIGTERM: no run is left" is "$(pgrep -f 'ninepin run' || :)" ''
+
+# Killed, it can end nothing: the runs see to that themselves.
+ninepin test --root busybox -m 256 --logs "$T/logs" "$elf" -- sleep 1000 >/dev/null 2>&1 &
+pid=$!
+tries=0
+until pgrep -f 'ninepin run' >/dev/null || [ $tries = 30 ]; do
+	sleep 1
+	tries=$((tries + 1))
+done
+check "SIGKILL: there is a run" not is "$(pgrep -f 'ninepin run' || :)" ''
+kill -KILL $pid
+wait $pid 2>/dev/null
+while pgrep -f 'ninepin run' >/dev/null && [ $tries -lt 60 ]; do
+	sleep 1
+	tries=$((tries + 1))
+done
+check "SIGKILL: it is gone, too" is "$(pgrep -f 'ninepin run' || :)" ''
 
 # At a terminal: what runs, and for how long, when nothing has come for a while; and it goes away again.
 status=0
