@@ -171,16 +171,16 @@ $(BUILD)/unpack-kernel: $(PLAIN)/obj/images/unpack-kernel.o $(call lib,$(PLAIN),
 	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
 
 # The emulated host speaks to its init as the VMM does to a guest's: one init, one set of frames.
-HOSTRUN = $(patsubst %.c,$(PLAIN)/obj/%.o,$(filter-out %/mend.c,$(wildcard tests/host/*.c))) \
+HOSTRUN = $(patsubst %.c,$(PLAIN)/obj/%.o,$(filter-out %/mend.c %/int3.c,$(wildcard tests/host/*.c))) \
 	$(patsubst %,$(PLAIN)/obj/vmm/%.o,guest init_blob link loop stdio)
-$(BUILD)/hostrun: $(HOSTRUN) $(call lib,$(PLAIN),boot) | $(BUILD)/mend.so
+$(BUILD)/hostrun: $(HOSTRUN) $(call lib,$(PLAIN),boot) | $(BUILD)/mend.so $(BUILD)/int3.so
 	$(Q)$(CC) -static -o $@ $^ $(LDLIBS)
 
 # Plugins for the emulator.
-PLUGINS = $(BUILD)/mend.so $(BUILD)/bench/count.so
-$(BUILD)/mend.so: $(PLAIN)/obj/tests/host/mend.o
+PLUGINS = $(BUILD)/mend.so $(BUILD)/int3.so $(BUILD)/bench/count.so
+$(BUILD)/mend.so $(BUILD)/int3.so: $(BUILD)/%.so: $(PLAIN)/obj/tests/host/%.o
 $(BUILD)/bench/count.so: $(PLAIN)/obj/tests/bench/breakdown/count.o
-$(PLAIN)/obj/tests/host/mend.o $(PLAIN)/obj/tests/bench/breakdown/count.o: CFLAGS += -fPIC
+$(patsubst %,$(PLAIN)/obj/tests/%.o,host/mend host/int3 bench/breakdown/count): CFLAGS += -fPIC
 $(PLUGINS):
 	@mkdir -p $(@D)
 	$(Q)$(CC) -shared -o $@ $^

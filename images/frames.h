@@ -52,6 +52,8 @@ enum frame_type {
 	FRAME_FAILED = 22,  /* guest → VMM, last: init could not go on, or, after RUNNING, a
 			     * share did not take all that was written; a sentence (no NUL) */
 	FRAME_TAINTED = 23, /* guest → VMM, after RUNNING: u64, /proc/sys/kernel/tainted */
+	FRAME_VMCOREINFO = 24, /* guest → VMM, once: u64 guest-physical address, u64 bytes of the
+				* note that /sys/kernel/vmcoreinfo tells of */
 };
 
 #endif

@@ -117,6 +117,7 @@ int main(void)
 		give_up();
 	if (pump_hello() || failure())
 		give_up();
+	pump_vmcoreinfo();
 	pump_kmsg();
 	if (setup_root())
 		give_up();

@@ -120,6 +120,8 @@ void command_winsize(const struct command *command, unsigned int rows, unsigned 
 
 /* Sends HELLO and waits for START. 0, or -1 after fail(). */
 int pump_hello(void);
+/* Tells where the kernel's VMCOREINFO is, if it has one. */
+void pump_vmcoreinfo(void);
 /* Passes on the kernel's log, as far as it goes. */
 void pump_kmsg(void);
 /*

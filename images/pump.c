@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
@@ -182,6 +183,24 @@ int port_frame(const struct frame_header *frame, const uint8_t *data)
 }
 
 /* ---- before the command ---- */
+
+void pump_vmcoreinfo(void)
+{
+	FILE *file = fopen("/sys/kernel/vmcoreinfo", "re");
+	unsigned long long gpa, size;
+	uint64_t note[2];
+	int n;
+
+	if (!file)
+		return;
+	n = fscanf(file, "%llx %llx", &gpa, &size);
+	fclose(file);
+	if (n != 2)
+		return;
+	note[0] = htole64(gpa);
+	note[1] = htole64(size);
+	port_send_wait(FRAME_CONTROL, FRAME_VMCOREINFO, note, sizeof(note));
+}
 
 int pump_hello(void)
 {

@@ -37,6 +37,7 @@ struct link {
 	uint32_t left;		   /* bytes of the frame's payload that are still to come */
 	uint8_t control[CONTROL_MAX];
 	bool hello;
+	bool vmcoreinfo;
 	bool mounted;
 	bool running;
 	bool over; /* status, failed or broken: nothing is heard any more */
@@ -143,6 +144,19 @@ static void control_hello(struct link *link)
 	wants_output(link);
 }
 
+static void control_vmcoreinfo(struct link *link)
+{
+	uint64_t note[2];
+
+	if (link->frame.length != sizeof(note) || link->vmcoreinfo) {
+		broken(link, "a second VMCOREINFO, or one of %u bytes", link->frame.length);
+		return;
+	}
+	memcpy(note, link->control, sizeof(note));
+	link->vmcoreinfo = true;
+	link->ops->vmcoreinfo(link->arg, le64toh(note[0]), le64toh(note[1]));
+}
+
 static void control_status(struct link *link)
 {
 	int status;
@@ -188,6 +202,9 @@ static void control_frame(struct link *link)
 	switch (link->frame.type) {
 	case FRAME_HELLO:
 		control_hello(link);
+		break;
+	case FRAME_VMCOREINFO:
+		control_vmcoreinfo(link);
 		break;
 	case FRAME_MOUNTED:
 		if (link->frame.length || link->mounted) {
@@ -255,7 +272,8 @@ static const char *frame_error(const struct link *link)
 	case FRAME_CONTROL:
 		if (frame->type != FRAME_HELLO && frame->type != FRAME_MOUNTED &&
 		    frame->type != FRAME_RUNNING && frame->type != FRAME_TAINTED &&
-		    frame->type != FRAME_STATUS && frame->type != FRAME_FAILED)
+		    frame->type != FRAME_STATUS && frame->type != FRAME_FAILED &&
+		    frame->type != FRAME_VMCOREINFO)
 			return "of no type that a guest sends";
 		return frame->length > CONTROL_MAX ? "longer than a control frame may be" : NULL;
 	case FRAME_STDIN:

@@ -25,6 +25,8 @@ struct link_ops {
 	/* The link has bytes for the guest: call link_pull() when it can take some. */
 	void (*output)(void *arg);
 	void (*hello)(void *arg, const char *release); /* uname -r; printable characters only */
+	/* Where the kernel has its VMCOREINFO note (vmm/vmcoreinfo.h): what it says, unchecked. */
+	void (*vmcoreinfo)(void *arg, uint64_t gpa, uint64_t size);
 	void (*mounted)(void *arg);
 	void (*running)(void *arg);
 	void (*tainted)(void *arg, uint64_t flags); /* /proc/sys/kernel/tainted, near the end */

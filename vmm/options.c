@@ -29,6 +29,9 @@ enum {
 	OPT_TIMEOUT,
 	OPT_RESULT,
 	OPT_CONSOLE_LOG,
+	OPT_CORE,
+	OPT_GDB,
+	OPT_HELP_DEBUG,
 	OPT_IO,
 	OPT_STATS,
 	OPT_HELP_SHARE,
@@ -57,6 +60,9 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "result", required_argument, NULL, OPT_RESULT },
 	{ "console-log", required_argument, NULL, OPT_CONSOLE_LOG },
+	{ "core", required_argument, NULL, OPT_CORE },
+	{ "gdb", required_argument, NULL, OPT_GDB },
+	{ "help-debug", no_argument, NULL, OPT_HELP_DEBUG },
 	{ "io", required_argument, NULL, OPT_IO },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -96,6 +102,22 @@ static int set_path(char **to, const char *option, const char *value, struct why
 		return why_fail(why, -EINVAL, "%s: the name is empty: give a file or a folder",
 				option);
 	return option_string(to, value, why);
+}
+
+/* PLACE[,wait] */
+static int set_gdb(struct run_options *opt, const char *value, struct why *why)
+{
+	static const char wait[] = ",wait";
+	int err = set_path(&opt->gdb, "--gdb", value, why);
+	char *end;
+
+	if (err)
+		return err;
+	end = opt->gdb + strlen(opt->gdb);
+	opt->gdb_wait = end - opt->gdb > (ptrdiff_t)strlen(wait) && !strcmp(end - strlen(wait), wait);
+	if (opt->gdb_wait)
+		end[-(ptrdiff_t)strlen(wait)] = '\0';
+	return 0;
 }
 
 int parse_ram(const char *text, uint64_t *bytes, struct why *why)
@@ -337,6 +359,13 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		return set_path(&opt->result, "--result", arg, why);
 	case OPT_CONSOLE_LOG:
 		return set_path(&opt->console_log, "--console-log", arg, why);
+	case OPT_CORE:
+		return set_path(&opt->core, "--core", arg, why);
+	case OPT_GDB:
+		return set_gdb(opt, arg, why);
+	case OPT_HELP_DEBUG:
+		opt->help = run_debug_usage;
+		return 0;
 	case OPT_APPEND:
 		return add_words(&opt->append, arg, why);
 	case OPT_TIMEOUT:
@@ -364,13 +393,13 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 		opt->verbose = true;
 		return 0;
 	case 'h':
-		opt->help = true;
+		opt->help = run_usage;
 		return 0;
 	case OPT_HELP_SHARE:
-		opt->help_share = true;
+		opt->help = run_share_usage;
 		return 0;
 	case OPT_HELP_CI:
-		opt->help_ci = true;
+		opt->help = run_ci_usage;
 		return 0;
 	}
 	return -EINVAL;
@@ -429,4 +458,6 @@ void options_free(struct run_options *opt)
 	free(opt->append);
 	free(opt->result);
 	free(opt->console_log);
+	free(opt->core);
+	free(opt->gdb);
 }

@@ -37,6 +37,9 @@ struct run_options {
 	char *append; /* all --append, in order, with a space between; "" if none */
 	char *result;
 	char *console_log;
+	char *gdb;  /* where it may connect (vmm/gdb_listen.h); NULL: nowhere */
+	bool gdb_wait;
+	char *core; /* a file for the guest's memory; NULL: none */
 	unsigned int cpus;
 	bool cpus_set; /* --cpus was given */
 	uint64_t ram;	     /* bytes */
@@ -47,9 +50,7 @@ struct run_options {
 	bool verbose;
 	bool stats;
 	bool timing;
-	bool help;
-	bool help_share;
-	bool help_ci;
+	const char *help; /* the text that was asked for; NULL: none */
 	char *const *command; /* borrowed from argv, ends with NULL; empty: a shell */
 };
 
@@ -62,8 +63,8 @@ void options_free(struct run_options *opt);
 /* Every option of `ninepin run`, as getopt_long(3) takes them; one below 256 is a letter, too. */
 const struct option *options_known(void);
 
-/* For --help, --help-share and --help-ci. */
-extern const char run_usage[], run_share_usage[], run_ci_usage[];
+/* What --help, --help-share, --help-ci and --help-debug ask for. */
+extern const char run_usage[], run_share_usage[], run_ci_usage[], run_debug_usage[];
 
 /* A copy of value in place of what was there: the last one given wins. -ENOMEM with a sentence. */
 int option_string(char **to, const char *value, struct why *why);

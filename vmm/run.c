@@ -167,6 +167,8 @@ static int start(struct run *run, struct why *why)
 	notes_print(&run->plan.notes, stderr);
 	err = open_log(run, why);
 	if (!err)
+		err = run_core_open(&run->core, run->opt.core, why);
+	if (!err)
 		err = open_loop(run, why);
 	if (!err)
 		err = make_machine(run, why);
@@ -177,6 +179,9 @@ static int start(struct run *run, struct why *why)
 	if (err)
 		return err;
 	run_mark(run, MOMENT_LOADED);
+	err = run_gdb_open(run, why);
+	if (err)
+		return err;
 	/* The last thing before threads start: from here on the terminal is the guest's. */
 	run->stdio = stdio_new(run->loop, run->link, &io, why);
 	if (!run->stdio)
@@ -225,14 +230,12 @@ int run_main(int argc, char **argv)
 	run.boot_fd = -1;
 	run.grace_fd = -1;
 	run.tick_fd = -1;
+	run.core.fd = -1;
 	/* A guest that writes past `ulimit -f` gets EFBIG, as it should. */
 	signal(SIGXFSZ, SIG_IGN);
 	err = options_parse(&run.opt, argc, argv, &why);
-	if (!err && (run.opt.help || run.opt.help_share || run.opt.help_ci)) {
-		fputs(run.opt.help	 ? run_usage :
-		      run.opt.help_share ? run_share_usage :
-					   run_ci_usage,
-		      stdout);
+	if (!err && run.opt.help) {
+		fputs(run.opt.help, stdout);
 		options_free(&run.opt);
 		return 0;
 	}
@@ -270,6 +273,9 @@ int run_main(int argc, char **argv)
 		snprintf(run.outcome.message, sizeof(run.outcome.message), "%s", why.text);
 	}
 	stdio_restore();
+	if (!run.stuck)
+		gdb_server_free(run.gdb, run.outcome.status);
+	run_core_end(&run.core, &run.outcome, &run.machine.vm, run.stuck, run.signal_fd);
 	signals_bound_end(run.outcome.status);
 	run_report(&run);
 	tear_down(&run);

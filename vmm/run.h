@@ -5,20 +5,24 @@
  *   run.c        from options to a running guest, and to the exit status
  *   run_guest.c  what the guest says: its init, its console
  *   run_end.c    how the run ends, and what is said of it
+ *   run_gdb.c    while gdb is connected
  */
 #ifndef VMM_RUN_H
 #define VMM_RUN_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "vmm/console_log.h"
+#include "vmm/gdb_server.h"
 #include "vmm/link.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/options.h"
 #include "vmm/outcome.h"
 #include "vmm/plan.h"
+#include "vmm/run_core.h"
 #include "vmm/stdio.h"
 
 struct run {
@@ -30,6 +34,8 @@ struct run {
 	struct link *link;
 	struct stdio *stdio;
 	struct outcome outcome;
+	struct run_core core;	/* --core */
+	struct gdb_server *gdb; /* --gdb, or NULL */
 	int result_fd;
 	int wake_fd;	/* eventfd: a thread wants the loop to look */
 	int signal_fd;	/* SIGINT, SIGTERM, SIGHUP, SIGQUIT */
@@ -50,6 +56,9 @@ struct run {
 	unsigned int ticks, quiet; /* since it is; since the last line */
 	unsigned long traffic;
 	const char *keys; /* still to be sent */
+
+	/* What was left of these timers when gdb took hold of the guest. */
+	struct itimerspec timeout_left, boot_left, grace_left, tick_left;
 };
 
 /* The moment is now. */
@@ -92,5 +101,10 @@ void run_on_quit(void *arg);
 void run_set_timer(int fd, uint64_t ms);
 /* Tells the user, and the file that --result names, how it was. */
 void run_report(struct run *run);
+
+/* ---- run_gdb.c ---- */
+
+/* Listens where --gdb says, if it was given. 0, or a negative errno and a sentence. */
+int run_gdb_open(struct run *run, struct why *why);
 
 #endif

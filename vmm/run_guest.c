@@ -21,6 +21,14 @@ static void on_hello(void *arg, const char *release)
 	snprintf(run->outcome.release, sizeof(run->outcome.release), "%s", release);
 }
 
+static void on_vmcoreinfo(void *arg, uint64_t gpa, uint64_t size)
+{
+	struct run *run = arg;
+
+	run->core.vmcoreinfo_gpa = gpa;
+	run->core.vmcoreinfo_size = size;
+}
+
 static void on_mounted(void *arg)
 {
 	run_mark(arg, MOMENT_MOUNTED);
@@ -84,6 +92,7 @@ static void on_kmsg(void *arg, const void *data, size_t len)
 const struct link_ops run_link_ops = {
 	.output = run_on_output,
 	.hello = on_hello,
+	.vmcoreinfo = on_vmcoreinfo,
 	.mounted = on_mounted,
 	.running = on_running,
 	.tainted = on_tainted,

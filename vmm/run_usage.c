@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What `ninepin run --help`, --help-share and --help-ci print. Each fits a terminal of 80 × 24. */
+/* What `ninepin run --help`, --help-share, --help-ci and --help-debug print. Each fits a terminal of 80 × 24. */
 #include "vmm/options.h"
 
 const char run_usage[] =
@@ -21,7 +21,7 @@ const char run_usage[] =
 	"  --timeout T          end the VM after T: seconds, or with s, m, h, d\n"
 	"  --result FILE        how it ended, as JSON; more for CI: --help-ci\n"
 	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
-	"  --stats              at the end, on stderr: times of 9P requests, exits\n"
+	"  --stats              at the end: 9P times, exits; --core, --gdb: --help-debug\n"
 	"  --io auto|ring|sync  host files in place or by ring, by ring, by calls (auto)\n"
 	"At a terminal Ctrl-A x ends the VM, Ctrl-A a types a Ctrl-A.\n"
 	"Exit status: COMMAND's, or 120 guest panic, 121 its init not reached or failed,\n"
@@ -71,3 +71,17 @@ const char run_ci_usage[] =
 	"  timeout, boot-timeout   124\n"
 	"  not-started          125: one sentence says what is wrong\n"
 	"  interrupted          128+N: ninepin got signal N; Ctrl-A x is 130\n";
+
+const char run_debug_usage[] =
+	"ninepin run: looking into a guest\n"
+	"  --core FILE          the guest's memory and registers, if the end is not\n"
+	"                       COMMAND's own: an ELF core for crash, drgn and gdb. A\n"
+	"                       signal to ninepin, or Ctrl-A x, makes one too\n"
+	"  --gdb PLACE[,wait]   gdb may connect: (gdb) target remote PLACE. With wait,\n"
+	"                       the guest's first instruction waits for it. PLACE is:\n"
+	"    PORT               of 127.0.0.1, for every user of this machine; 0: any\n"
+	"    HOST:PORT          HOST is a number, such as 0.0.0.0 or [::1]\n"
+	"    PATH               of a socket, with a / in it; only yours\n"
+	"    A thread is a processor. While gdb holds the guest, no time-out goes on.\n"
+	"    When gdb goes, its breakpoints go too; its `kill` ends the VM\n"
+	"  --append nokaslr     the kernel where its vmlinux says, for gdb's symbols\n";

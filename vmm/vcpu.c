@@ -78,6 +78,10 @@ static void serve_exit(struct vcpu *vcpu)
 	case KVM_EXIT_SHUTDOWN:
 		vm_set_end(vcpu->vm, VM_TRIPLE_FAULT, NULL);
 		break;
+	case KVM_EXIT_DEBUG:
+		if (vcpu->vm->debug)
+			vcpu->vm->debug(vcpu->vm->debug_arg, vcpu);
+		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		serve_system_event(vcpu->vm, run);
 		break;
@@ -132,5 +136,8 @@ void vcpu_loop(struct vcpu *vcpu)
 		count_exit(vcpu, VCPU_EXIT_SIGNAL);
 		if (errno != EINTR && errno != EAGAIN)
 			fail(vcpu, strerror(errno), (unsigned long long)errno);
+		/* Only here: an access to a device is complete when KVM has been entered again. */
+		else if (atomic_load_explicit(&vcpu->hold, memory_order_relaxed))
+			vcpu_park(vcpu);
 	}
 }

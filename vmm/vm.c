@@ -282,6 +282,8 @@ int vm_new(struct vm *vm, uint64_t ram, unsigned int ncpus, bool software, struc
 	for (unsigned int i = 0; i < PLATFORM_MAX_CPUS; i++)
 		vm->vcpu[i].fd = -1;
 	pthread_mutex_init(&vm->end_lock, NULL);
+	pthread_mutex_init(&vm->pause.lock, NULL);
+	pthread_cond_init(&vm->pause.resumed, NULL);
 
 	err = open_kvm(vm, software, why);
 	if (err)
@@ -325,6 +327,8 @@ void vm_free(struct vm *vm)
 	for (unsigned int i = 0; i < vm->mem.nregions; i++)
 		munmap(vm->mem.region[i].host, vm->mem.region[i].size);
 	pthread_mutex_destroy(&vm->end_lock);
+	pthread_mutex_destroy(&vm->pause.lock);
+	pthread_cond_destroy(&vm->pause.resumed);
 }
 
 struct boot_mem vm_low_ram(const struct vm *vm)
@@ -363,15 +367,21 @@ int vm_start(struct vm *vm, struct why *why)
 {
 	/* Without SA_RESTART: a vCPU thread that waits in a write must come back as well. */
 	struct sigaction action = { .sa_handler = kicked };
+	struct sigaction restart = { .sa_handler = kicked, .sa_flags = SA_RESTART };
 
 	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+	sigaction(VCPU_PAUSE_SIGNAL, &restart, NULL);
 	for (unsigned int i = 0; i < vm->ncpus; i++) {
 		struct vcpu *vcpu = &vm->vcpu[i];
-		int err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+		int err;
 
+		/* One that runs already may want to pause this one. */
+		pthread_mutex_lock(&vm->pause.lock);
+		err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+		vcpu->started = !err;
+		pthread_mutex_unlock(&vm->pause.lock);
 		if (err)
 			return why_fail(why, -err, "no thread for CPU %u: %s", i, strerror(err));
-		vcpu->started = true;
 	}
 	return 0;
 }
@@ -396,7 +406,11 @@ bool vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg)
 {
 	unsigned int tries = STOP_TRIES;
 
+	/* Under the lock: who is about to wait there has seen it, or is woken. */
+	pthread_mutex_lock(&vm->pause.lock);
 	atomic_store(&vm->stop, true);
+	pthread_cond_broadcast(&vm->pause.resumed);
+	pthread_mutex_unlock(&vm->pause.lock);
 	/* All at once: one that still runs could keep another busy. */
 	for (unsigned int i = 0; i < vm->ncpus; i++)
 		/* Read by KVM_RUN at its start: a kick that comes before it is not lost. */

@@ -58,6 +58,8 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	bool parked;	   /* waits for vm_resume(); under pause.lock */
+	_Atomic bool hold; /* it is to be parked */
 	_Atomic uint64_t exits[VCPU_EXITS]; /* written by its thread only */
 };
 
@@ -71,6 +73,18 @@ struct vm {
 	struct bus pio;
 	struct bus mmio;
 	struct ioapic ioapic;
+
+	struct {
+		pthread_mutex_t lock;
+		pthread_cond_t resumed;
+		unsigned int parked; /* how many are */
+		/* All are parked. Called on a vCPU's thread, under the lock. */
+		void (*done)(void *arg);
+		void *arg;
+	} pause;
+	/* KVM_EXIT_DEBUG, on the vCPU's thread. NULL: nobody debugs. */
+	void (*debug)(void *arg, struct vcpu *vcpu);
+	void *debug_arg;
 
 	_Atomic bool stop;
 	pthread_mutex_t end_lock;
@@ -111,6 +125,16 @@ int vm_start(struct vm *vm, struct why *why);
  */
 bool vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg);
 
+/*
+ * Pausing (vmm/pause.c). Asks every vCPU to leave the guest and to wait, its state whole; pause.done tells
+ * when all do, unless the machine ends before. Any thread. Before vm_start(): none enters the guest.
+ */
+void vm_pause(struct vm *vm);
+/* Those vCPUs whose bits are set go on, after all were paused. */
+void vm_resume(struct vm *vm, uint64_t cpus);
+/* On a vCPU's thread, outside of KVM: waits if it is to. */
+void vcpu_park(struct vcpu *vcpu);
+
 /* A rising edge on a pin of the interrupt controller (gsi < IOAPIC_PINS). Any thread. */
 void vm_irq(struct vm *vm, uint32_t gsi);
 
@@ -124,7 +148,9 @@ int vcpu_setup(struct vcpu *vcpu, const struct boot_entry *entry, struct why *wh
 
 /* Runs until the VM stops (vmm/vcpu.c). */
 void vcpu_loop(struct vcpu *vcpu);
-/* The signal that makes KVM_RUN return. */
+/* The signal that makes KVM_RUN return, and system calls too. */
 #define VCPU_KICK_SIGNAL SIGUSR1
+/* Makes KVM_RUN return, but no system call fail that a device makes. */
+#define VCPU_PAUSE_SIGNAL SIGUSR2
 
 #endif

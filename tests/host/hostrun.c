@@ -131,6 +131,14 @@ static void on_hello(void *arg, const char *release)
 	(void)release;
 }
 
+/* Nobody dumps the emulated host. */
+static void on_vmcoreinfo(void *arg, uint64_t gpa, uint64_t size)
+{
+	(void)arg;
+	(void)gpa;
+	(void)size;
+}
+
 static void on_mounted(void *arg)
 {
 	(void)arg;
@@ -181,6 +189,7 @@ static void on_tainted(void *arg, uint64_t flags)
 static const struct link_ops link_ops = {
 	.output = on_link_output,
 	.hello = on_hello,
+	.vmcoreinfo = on_vmcoreinfo,
 	.mounted = on_mounted,
 	.running = on_running,
 	.tainted = on_tainted,

@@ -64,8 +64,9 @@ static void virtfs(struct words *words, const char *path, const char *tag, bool 
 /* The machine, as design.md found it to work: see docs/emulated-host.md for each reason. */
 static void machine(struct words *words, const struct options *options)
 {
-	char mend[8192];
+	char build[8192];
 
+	quote(build, sizeof(build), options->build);
 	word(words, QEMU);
 	word(words, "-accel");
 	word(words, "tcg,thread=%s", options->icount ? "single" : "multi");
@@ -73,10 +74,11 @@ static void machine(struct words *words, const struct options *options)
 		word(words, "-icount");
 		word(words, "shift=0,sleep=off");
 		/* What happens at each message may not fail at one of a thousand. */
-		quote(mend, sizeof(mend), options->build);
 		word(words, "-plugin");
-		word(words, "%s/mend.so", mend);
+		word(words, "%s/mend.so", build);
 	}
+	word(words, "-plugin");
+	word(words, "%s/int3.so", build);
 	if (options->plugin) {
 		word(words, "-plugin");
 		word(words, "%s", options->plugin);

@@ -13,6 +13,8 @@
 struct seen {
 	int output;
 	int hello;
+	int vmcoreinfos;
+	uint64_t note[2];
 	int mounted;
 	int running;
 	uint64_t tainted;
@@ -42,6 +44,15 @@ static void on_hello(void *arg, const char *release)
 
 	seen->hello++;
 	strcpy(seen->text, release);
+}
+
+static void on_vmcoreinfo(void *arg, uint64_t gpa, uint64_t size)
+{
+	struct seen *seen = arg;
+
+	seen->vmcoreinfos++;
+	seen->note[0] = gpa;
+	seen->note[1] = size;
 }
 
 static void on_mounted(void *arg)
@@ -94,6 +105,7 @@ static void on_kmsg(void *arg, const void *data, size_t len)
 static const struct link_ops ops = {
 	.output = on_output,
 	.hello = on_hello,
+	.vmcoreinfo = on_vmcoreinfo,
 	.mounted = on_mounted,
 	.running = on_running,
 	.tainted = on_tainted,
@@ -252,6 +264,29 @@ TEST_F(link, the_usual_run)
 	guest(self->link, 99, 99, NULL, 0);
 	EXPECT_EQ(1, self->seen->statuses);
 	EXPECT_EQ(0, self->seen->broken);
+}
+
+TEST_F(link, vmcoreinfo_comes_once)
+{
+	const uint64_t note[2] = { htole64(0x123456789000), htole64(4120) };
+
+	start(self->link);
+	guest(self->link, FRAME_CONTROL, FRAME_VMCOREINFO, note, sizeof(note));
+	EXPECT_EQ(1, self->seen->vmcoreinfos);
+	EXPECT_EQ(0x123456789000, self->seen->note[0]);
+	EXPECT_EQ(4120, self->seen->note[1]);
+	EXPECT_EQ(0, self->seen->broken);
+	guest(self->link, FRAME_CONTROL, FRAME_VMCOREINFO, note, sizeof(note));
+	EXPECT_EQ(1, self->seen->vmcoreinfos);
+	EXPECT_EQ(1, self->seen->broken);
+}
+
+TEST_F(link, vmcoreinfo_has_a_length)
+{
+	start(self->link);
+	guest(self->link, FRAME_CONTROL, FRAME_VMCOREINFO, NULL, 15);
+	EXPECT_EQ(0, self->seen->vmcoreinfos);
+	EXPECT_EQ(1, self->seen->broken);
 }
 
 TEST_F(link, frames_may_come_byte_by_byte)

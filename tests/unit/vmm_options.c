@@ -221,9 +221,9 @@ TEST(env)
 
 TEST(helps_fit_a_terminal)
 {
-	const char *const usage[] = { run_usage, run_share_usage, run_ci_usage };
+	const char *const usage[] = { run_usage, run_share_usage, run_ci_usage, run_debug_usage };
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		int lines = 0;
 
 		for (const char *line = usage[i]; *line; line = strchr(line, '\n') + 1) {
@@ -237,13 +237,13 @@ TEST(helps_fit_a_terminal)
 		EXPECT_GE(24, lines);
 	}
 	ASSERT_EQ(PARSE("--help"), 0);
-	EXPECT_TRUE(opt.help);
+	EXPECT_EQ(opt.help, &run_usage[0]);
 	options_free(&opt);
 	ASSERT_EQ(PARSE("--help-share"), 0);
-	EXPECT_TRUE(opt.help_share);
+	EXPECT_EQ(opt.help, &run_share_usage[0]);
 	options_free(&opt);
 	ASSERT_EQ(PARSE("--help-ci"), 0);
-	EXPECT_TRUE(opt.help_ci);
+	EXPECT_EQ(opt.help, &run_ci_usage[0]);
 	options_free(&opt);
 }
 
@@ -293,6 +293,27 @@ TEST(times)
 	EXPECT_EQ(parse_duration("--timeout", "5sm", &ms, &why), -EINVAL);
 	EXPECT_EQ(parse_duration("--timeout", "inf", &ms, &why), -EINVAL);
 	EXPECT_EQ(parse_duration("--timeout", "1e300", &ms, &why), -EINVAL);
+}
+
+TEST(gdb_and_core)
+{
+	ASSERT_EQ(PARSE("--gdb", "1234"), 0);
+	EXPECT_STREQ(opt.gdb, "1234");
+	EXPECT_FALSE(opt.gdb_wait);
+	EXPECT_EQ(opt.core, NULL);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--gdb", "/a,b/wait,wait", "--core=f"), 0);
+	EXPECT_STREQ(opt.gdb, "/a,b/wait");
+	EXPECT_TRUE(opt.gdb_wait);
+	EXPECT_STREQ(opt.core, "f");
+	options_free(&opt);
+	/* The last one given wins, with what it says of waiting. */
+	ASSERT_EQ(PARSE("--gdb", "1,wait", "--gdb", "2"), 0);
+	EXPECT_STREQ(opt.gdb, "2");
+	EXPECT_FALSE(opt.gdb_wait);
+	options_free(&opt);
+	EXPECT_COMPLAINT("--gdb", "--gdb", "");
+	EXPECT_COMPLAINT("--core", "--core", "");
 }
 
 TEST_HARNESS_MAIN

@@ -65,9 +65,17 @@ static void ignore_data(void *arg, const void *data, size_t len)
 	(void)len;
 }
 
+static void ignore_numbers(void *arg, uint64_t gpa, uint64_t size)
+{
+	(void)arg;
+	(void)gpa;
+	(void)size;
+}
+
 static const struct link_ops ops = {
 	.output = ignore,
 	.hello = ignore_text,
+	.vmcoreinfo = ignore_numbers,
 	.mounted = ignore,
 	.running = ignore,
 	.tainted = ignore_flags,

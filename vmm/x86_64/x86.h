@@ -6,6 +6,7 @@
 #include "vmm/vm.h"
 
 struct bench_image;
+struct core_cpu;
 
 int x86_set_cpuid(struct vcpu *vcpu, struct why *why);
 
@@ -15,5 +16,8 @@ int x86_set_cpuid(struct vcpu *vcpu, struct why *why);
  */
 int x86_ring3_setup(struct vm *vm, const struct bench_image *image, const uint8_t *gsi,
 		    unsigned int n, struct why *why);
+
+/* The registers of a vCPU that does not run, for a core. 0 or a negative errno. */
+int x86_core_cpu(struct vcpu *vcpu, struct core_cpu *cpu);
 
 #endif
