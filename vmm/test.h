@@ -99,7 +99,7 @@ void tap_head(FILE *to, size_t nruns);
 void tap_run(FILE *to, const struct test_run *run, size_t n, bool colour);
 void tap_comment(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* JUnit's XML, a suite for each run. 0 or a negative errno of writing. */
+/* JUnit's XML, a suite for each run. 0, -ENOMEM, or a negative errno of writing. */
 int junit_write(FILE *to, const struct test_run *run, size_t nruns);
 
 #endif

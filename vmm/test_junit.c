@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/test.h"
@@ -142,19 +143,33 @@ static void put_run(FILE *to, const struct test_run *run)
 	fputs("    </testcase>\n", to);
 }
 
-/* The names of the tests that it is in come first: "suite / case". */
-static void put_item_name(FILE *to, const struct ktap *ktap, size_t i)
+#define NO_PARENT SIZE_MAX
+
+/* For each result the one that it is a subtest of, which is the first after it that is less deep. */
+static size_t *find_parents(const struct ktap *ktap)
 {
-	unsigned int depth = ktap->item[i].depth;
+	size_t next[KTAP_MAX_DEPTH]; /* of each depth the first after this one */
+	size_t *parent = calloc(ktap->nitems ? ktap->nitems : 1, sizeof(*parent));
+
+	for (unsigned int depth = 0; depth < KTAP_MAX_DEPTH; depth++)
+		next[depth] = NO_PARENT;
+	for (size_t i = ktap->nitems; parent && i--;) {
+		parent[i] = NO_PARENT;
+		for (unsigned int depth = 0; depth < ktap->item[i].depth; depth++)
+			if (next[depth] < parent[i])
+				parent[i] = next[depth];
+		next[ktap->item[i].depth] = i;
+	}
+	return parent;
+}
+
+/* The names of the tests that it is in come first: "suite / case". */
+static void put_item_name(FILE *to, const struct ktap *ktap, const size_t *parent, size_t i)
+{
 	size_t path[KTAP_MAX_DEPTH], n = 0;
 
-	path[n++] = i;
-	/* They come after it, each less deep than the one before. */
-	for (size_t j = i + 1; j < ktap->nitems && depth; j++)
-		if (ktap->item[j].depth < depth) {
-			depth = ktap->item[j].depth;
-			path[n++] = j;
-		}
+	for (; i != NO_PARENT; i = parent[i])
+		path[n++] = i;
 	fputs(" name=\"", to);
 	while (n--) {
 		const char *name = ktap->item[path[n]].name;
@@ -166,19 +181,18 @@ static void put_item_name(FILE *to, const struct ktap *ktap, size_t i)
 	putc('"', to);
 }
 
-static void put_item(FILE *to, const struct test_run *run, size_t i)
+static void put_item(FILE *to, const struct test_run *run, const size_t *parent, size_t i)
 {
 	const struct ktap_item *item = &run->ktap.item[i];
 
 	fputs("    <testcase", to);
 	put_attribute(to, "classname", run->name);
-	put_item_name(to, &run->ktap, i);
+	put_item_name(to, &run->ktap, parent, i);
 	if (item_skipped(item)) {
+		const char *why = item->directive == KTAP_SKIP ? "skipped" : "a known failure";
+
 		fputs(">\n      <skipped", to);
-		put_attribute(to, "message",
-			      *item->reason		     ? item->reason
-			      : item->directive == KTAP_SKIP ? "skipped"
-							     : "a known failure");
+		put_attribute(to, "message", *item->reason ? item->reason : why);
 		fputs("/>\n    </testcase>\n", to);
 	} else if (item->ok) {
 		fputs("/>\n", to);
@@ -189,10 +203,13 @@ static void put_item(FILE *to, const struct test_run *run, size_t i)
 	}
 }
 
-static void put_suite(FILE *to, const struct test_run *run)
+static int put_suite(FILE *to, const struct test_run *run)
 {
+	size_t *parent = find_parents(&run->ktap);
 	struct counts counts = {0};
 
+	if (!parent)
+		return -ENOMEM;
 	add_counts(&counts, run);
 	fputs("  <testsuite", to);
 	put_attribute(to, "name", run->name);
@@ -203,14 +220,17 @@ static void put_suite(FILE *to, const struct test_run *run)
 	fputs("/>\n    </properties>\n", to);
 	put_run(to, run);
 	for (size_t i = 0; i < run->ktap.nitems; i++)
-		put_item(to, run, i);
+		put_item(to, run, parent, i);
 	fputs("  </testsuite>\n", to);
+	free(parent);
+	return 0;
 }
 
 int junit_write(FILE *to, const struct test_run *run, size_t nruns)
 {
 	struct counts counts = {0};
 	uint64_t ns = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < nruns; i++) {
 		add_counts(&counts, &run[i]);
@@ -220,8 +240,10 @@ int junit_write(FILE *to, const struct test_run *run, size_t nruns)
 	put_counts(to, &counts);
 	put_time(to, ns);
 	fputs(">\n", to);
-	for (size_t i = 0; i < nruns; i++)
-		put_suite(to, &run[i]);
+	for (size_t i = 0; i < nruns && !err; i++)
+		err = put_suite(to, &run[i]);
 	fputs("</testsuites>\n", to);
+	if (err)
+		return err;
 	return fflush(to) || ferror(to) ? -(errno ? errno : EIO) : 0;
 }

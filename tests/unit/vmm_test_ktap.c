@@ -246,6 +246,8 @@ TEST(lines_of_any_kind)
 	EXPECT_STREQ("1 0 0 0", counts("1..1\r\nok 1 \x1b[31mred\xff\r\n"));
 	EXPECT_STREQ("0:?[31mred?", items());
 	ktap_free(&ktap);
+	/* What a program says in between, and deeper. */
+	EXPECT_COUNTS("1 0 0 0", "1..1\n  ok\n  not ok at all\nok 1\n");
 	EXPECT_COUNTS("0 0 0 0", "1..99999999999999999999999999\n");
 }
 

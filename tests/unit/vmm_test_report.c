@@ -276,6 +276,25 @@ TEST_F(folder, junit_takes_whatever_a_test_says)
 	EXPECT_EQ(0, strncmp(seen.failure, "# <notes> & ??[m ? ? ", 21)) TH_LOG("read: %s", seen.failure);
 }
 
+/* Nobody waits for a report because a test said much. */
+TEST_F(folder, junit_names_many)
+{
+	struct seen seen;
+
+	ktap_line(&self->run.ktap, "KTAP version 1");
+	ktap_line(&self->run.ktap, "1..1");
+	ktap_line(&self->run.ktap, "  KTAP version 1");
+	ktap_line(&self->run.ktap, "  1..99000");
+	for (int i = 0; i < 99000; i++)
+		ktap_line(&self->run.ktap, "  ok 1 a");
+	ktap_line(&self->run.ktap, "ok 1 b");
+	ASSERT_EQ(0, ktap_end(&self->run.ktap));
+	self->run.verdict = TEST_PASSED;
+	ASSERT_TRUE(junit_of(&self->run, 1, &seen));
+	EXPECT_EQ(99002, seen.cases);
+	EXPECT_NE(NULL, strstr(text, "name=\"b / a\"/>\n    <testcase classname=\"k #1\" name=\"b\"/>"));
+}
+
 TEST_F(folder, what_did_not_run_is_neither_well_nor_wrong)
 {
 	struct seen seen;
