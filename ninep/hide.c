@@ -101,7 +101,6 @@ int p9_may_rename(const struct p9_node *olddir, const char *oldname, const struc
 /* ---- making the tree ---- */
 
 struct maker {
-	struct p9_hide *top;
 	int rootfd, procfd;
 	char root[PATH_MAX]; /* of the share, as the kernel calls it; "" for / */
 };
@@ -141,7 +140,7 @@ static struct p9_hide *place(struct p9_hide *at, const char *path)
 	return at;
 }
 
-/* What the kernel calls the folder behind fd, below the share's root. -ENOENT: it is not below it. */
+/* What the kernel calls the folder behind fd, from the share's root on. -ENOENT: not in it. */
 static int path_of(const struct maker *maker, int fd, char *path)
 {
 	size_t len = strlen(maker->root);
@@ -155,7 +154,7 @@ static int path_of(const struct maker *maker, int fd, char *path)
 	full[n] = '\0';
 	if (strncmp(full, maker->root, len) || (full[len] && full[len] != '/'))
 		return -ENOENT;
-	strcpy(path, full + len);
+	stpcpy(path, full + len);
 	return 0;
 }
 
@@ -179,8 +178,9 @@ static bool goes_up(const char *path)
 }
 
 /*
- * Finds where a path leads without the links in it, but for the last name: the folder that is there,
- * an open descriptor, and its path in `to`, then the names that are not there yet and the last one.
+ * Finds where a path leads without the links in it, but for the last name: the folder that is
+ * there, an open descriptor, and its path in `to`, then the names that are not there yet and the
+ * last one.
  */
 static int resolve(const struct maker *maker, const char *path, char *to, int *folder,
 		   const char **last)
@@ -189,7 +189,7 @@ static int resolve(const struct maker *maker, const char *path, char *to, int *f
 	char *cut = above + strlen(path);
 	int fd, err;
 
-	strcpy(above, path);
+	stpcpy(above, path);
 	do {
 		while (cut > above && *cut != '/')
 			cut--;
@@ -207,7 +207,7 @@ static int resolve(const struct maker *maker, const char *path, char *to, int *f
 		close(fd);
 		return err;
 	}
-	strcat(to, path + (cut - above));
+	stpcpy(to + strlen(to), path + (cut - above));
 	*folder = fd;
 	*last = strchr(path + (cut - above) + 1, '/') ? NULL : strrchr(to, '/') + 1;
 	return 0;
@@ -232,10 +232,11 @@ static int normal(const char *path, char *to)
 }
 
 /*
- * Hides (or shows) a path. The last name is a symbolic link with this target, or "": then link is the
- * path that it leads to.
+ * Hides (or shows) a path. The last name is a symbolic link with this target, or "": then link is
+ * the path that it leads to.
  */
-static int add_one(struct maker *maker, const char *path, bool shown, char *link)
+static int add_one(const struct maker *maker, struct p9_hide *top, const char *path, bool shown,
+		   char *link)
 {
 	struct p9_hide *hide;
 	const char *last;
@@ -249,10 +250,10 @@ static int add_one(struct maker *maker, const char *path, bool shown, char *link
 	if (last)
 		n = readlinkat(folder, last, target, sizeof(target) - 1);
 	close(folder);
-	hide = place(maker->top, to);
+	hide = place(top, to);
 	if (!hide)
 		return -ENOMEM;
-	if (hide == maker->top)
+	if (hide == top)
 		return -EINVAL;
 	if (shown)
 		hide->shown = true;
@@ -263,21 +264,21 @@ static int add_one(struct maker *maker, const char *path, bool shown, char *link
 	if (n <= 0 || strlen(to) + 1 + (size_t)n >= PATH_MAX)
 		link[0] = '\0';
 	else if (target[0] == '/')
-		strcpy(link, target);
+		stpcpy(link, target);
 	else
-		strcpy(stpcpy(stpcpy(link, to), "/"), target);
+		stpcpy(stpcpy(stpcpy(link, to), "/"), target);
 	return 0;
 }
 
 /* The same, and where links lead from there. */
-static int add(struct maker *maker, const char *given, bool shown)
+static int add(const struct maker *maker, struct p9_hide *top, const char *given, bool shown)
 {
 	char path[PATH_MAX], link[PATH_MAX];
-	int err = normal(given, path) ?: add_one(maker, path, shown, link);
+	int err = normal(given, path) ?: add_one(maker, top, path, shown, link);
 
 	/* One that leads to nowhere, or to the root, hides no more than itself. */
 	for (int links = 0; !err && links < MAX_LINKS && *link; links++)
-		if (normal(link, path) || add_one(maker, path, shown, link))
+		if (normal(link, path) || add_one(maker, top, path, shown, link))
 			break;
 	return err;
 }
@@ -303,16 +304,17 @@ static void open_folders(struct p9_hide *top, struct p9_hide *dir)
 	}
 }
 
-static int make(struct maker *maker, const struct p9_hidden *hidden, unsigned int n)
+/* With all the paths, and the folders that are there. */
+static int fill(struct maker *maker, struct p9_hide *top, const struct p9_hidden *hidden,
+		unsigned int n)
 {
-	struct p9_hide *top = maker->top;
 	struct stat st;
 	int err = path_of(maker, maker->rootfd, maker->root);
 
 	if (!strcmp(maker->root, "/"))
 		maker->root[0] = '\0';
 	for (unsigned int i = 0; !err && i < n; i++)
-		err = add(maker, hidden[i].path, hidden[i].shown);
+		err = add(maker, top, hidden[i].path, hidden[i].shown);
 	if (err)
 		return err;
 	top->fd = fcntl(maker->rootfd, F_DUPFD_CLOEXEC, 0);
@@ -324,23 +326,24 @@ static int make(struct maker *maker, const struct p9_hidden *hidden, unsigned in
 	return 0;
 }
 
-int p9_hide_new(struct p9_hide **top, int rootfd, int procfd, const struct p9_hidden *hidden,
+int p9_hide_new(struct p9_hide **out, int rootfd, int procfd, const struct p9_hidden *hidden,
 		unsigned int n)
 {
 	struct maker maker = {.rootfd = rootfd, .procfd = procfd};
+	struct p9_hide *top;
 	int err;
 
-	*top = NULL;
+	*out = NULL;
 	if (!n)
 		return 0;
-	maker.top = make_name("", 0);
-	if (!maker.top)
+	top = make_name("", 0);
+	if (!top)
 		return -ENOMEM;
-	err = make(&maker, hidden, n);
+	err = fill(&maker, top, hidden, n);
 	if (err)
-		p9_hide_free(maker.top);
+		p9_hide_free(top);
 	else
-		*top = maker.top;
+		*out = top;
 	return err;
 }
 

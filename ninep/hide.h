@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Names of a share that a client is not to see (p9.h, struct p9_hidden): a tree of names, from the
- * share's root down to those that are hidden. A folder's node that has names of it below points into
- * it, all others have NULL, and cost nothing.
+ * share's root down to those that are hidden. A folder's node that has names of it below points
+ * into it, all others have NULL, and cost nothing.
  *
- * A folder is known by its name in one that is known, so that one made or replaced later is the same
- * to us; and by its inode if it was there at the start, wherever else it appears (a bind mount). The
- * tree keeps such folders open, since the number of an inode is its own only for as long.
+ * A folder is known by its name in one that is known, so that one made or replaced later is the
+ * same to us; and by its inode if it was there at the start, wherever else it appears (a bind
+ * mount). The tree keeps such folders open, since the number of an inode is its own only for as
+ * long.
  */
 #ifndef NINEP_HIDE_H
 #define NINEP_HIDE_H
@@ -23,7 +24,7 @@ struct p9_hide;
  * Of the share whose root rootfd is open on; procfd is on /proc/self/fd. NULL if nothing is hidden.
  * -EINVAL: a path has ".." behind what is not there, or hides the root itself; -ENOMEM.
  */
-int p9_hide_new(struct p9_hide **top, int rootfd, int procfd, const struct p9_hidden *hidden,
+int p9_hide_new(struct p9_hide **out, int rootfd, int procfd, const struct p9_hidden *hidden,
 		unsigned int n);
 void p9_hide_free(struct p9_hide *top);
 
@@ -47,8 +48,8 @@ bool p9_is_hidden(const struct p9_node *dir, const char *name);
 /* Name may be made in a folder: 0, or EACCES. */
 int p9_may_make(const struct p9_node *dir, const char *name);
 /*
- * A rename would move what is hidden to where it is not, or the other way round: EACCES. ENOENT: what
- * is to be renamed is hidden.
+ * A rename would move what is hidden to where it is not, or the other way round: EACCES. ENOENT:
+ * what is to be renamed is hidden.
  */
 int p9_may_rename(const struct p9_node *olddir, const char *oldname, const struct p9_node *newdir,
 		  const char *newname);

@@ -20,6 +20,7 @@ echo two >>"$repo/file"
 
 np_as sharer:sharer --share "$repo" -- git status --porcelain
 check "as the guest's root" is "$status $(out)" "0  M file"
+check "who has a home of his own, where git may look for its settings" is "$(cat "$T/err")" ''
 np_as sharer:sharer -u sharer --share "$repo" -- git -c user.name=a -c user.email=a@b commit -q -a -m more
 check "as that user, who commits" is "$status $(cat "$T/err")" "0 "
 check "all of it is still the user's on the host" is "$(find "$repo" ! -user 2000 -o ! -group 2001)" ''
