@@ -385,12 +385,13 @@ static int make_cmdline(struct plan *plan, struct why *why)
 	 * A panic restarts at once, which ends the VM. By ACPI's reset register, for Linux would try
 	 * EFI on a hardware-reduced machine, and then a BIOS that is not there. The self-tests of the
 	 * crypto library are a good part of a boot, and so is the early search for bridges where there is
-	 * no PCI. SysRq is asked before a time-out ends the VM; it must work whatever is set in the guest. The
-	 * user's words come last, so they win.
+	 * no PCI. SysRq is asked before a time-out ends the VM; it must work whatever is set in the guest. A
+	 * time before each line tells the kernel's own from what a program writes to the console. The user's words
+	 * come last, so they win.
 	 */
 	plan->cmdline = keep(plan,
 			     "console=ttyS0%s panic=-1 reboot=acpi pci=off cryptomgr.notests "
-			     "sysrq_always_enabled rdinit=/" GUEST_INIT_PATH "%s%s",
+			     "sysrq_always_enabled printk.time=1 rdinit=/" GUEST_INIT_PATH "%s%s",
 			     plan->opt->verbose ? "" : " quiet", *append ? " " : "", append);
 	return plan->cmdline ? 0 : no_memory(why);
 }

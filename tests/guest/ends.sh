@@ -20,6 +20,11 @@ check "a panic: the result has the text" has "$T/result" 'sysrq_handle_crash'
 check "a panic: and the kernel's version" has "$T/result" "\"version\": \"Linux version $(uname -r) "
 check "a panic: and its command line" grep -q '"command_line": ".*console=ttyS0' "$T/result"
 
+# Long enough for a guest to be up by then, however slow this machine is now: three times what that took, in
+# seconds.
+up=$(sed -n 's/^    "command": \([0-9]*\).*/\1/p' "$T/result")
+up=$((${up:-10000} * 3 / 1000 + 5))
+
 bb --result "$T/result" --append 8250.nr_uarts=0 -- sh -c 'echo c > /proc/sysrq-trigger'
 check_end "a panic without a console" 120 panic
 check "a panic without a console: the panic device told" has "$T/err" 'panic device'
@@ -56,18 +61,18 @@ check "a program that talks of a panic and a bug" is "$status" 6
 check "a program that talks of them: it is seen" has "$T/result" 'not syncing: in the log'
 check "a program that talks of them: but no report" has "$T/result" '"reports": []'
 
-np -c 1 --result "$T/result" --console-log "$T/log" --timeout 20 -- \
+np -c 1 --result "$T/result" --console-log "$T/log" --timeout $up -- \
 	"$TESTS/poke" first sh -c 'while :; do :; done'
 check_end "a time-out of a guest that hangs" 124 timeout
 check "a time-out: where its processors are" has "$T/log" 'NMI backtrace for cpu 0'
 check "a time-out: and its waiting tasks" has "$T/log" 'Show Blocked State'
 check "a time-out: in the result, too" grep -q '^    ".*NMI backtrace for cpu 0' "$T/result"
 
-bb --result "$T/result" --boot-timeout 12 --append 'rdinit=/bin/busybox -- sleep 1000' -- true
+bb --result "$T/result" --boot-timeout $up --append 'rdinit=/bin/busybox -- sleep 1000' -- true
 check_end "an init that never reports" 124 boot-timeout
 check "an init that never reports: the kernel is asked" has "$T/result" 'Show Blocked State'
 
-bb --result "$T/result" --boot-timeout 100 --append rdinit=/nothing -- true
+bb --result "$T/result" --append rdinit=/nothing -- true
 check_end "an init that is missing" 120 panic
 check "an init that is missing: when" has "$T/err" 'before its init ran'
 
