@@ -55,10 +55,13 @@ struct desc {
 	uint16_t flags, next;
 };
 
+/* An indirect table may lie anywhere (§2.7.5.3): Linux without CONFIG_SLUB has some at 8 bytes past 16. */
+typedef uint64_t any_u64 __attribute__((aligned(1)));
+
 /* A private copy, by two loads: the guest may change the descriptor while it is checked. */
-static inline struct desc copy_desc(const struct vring_desc *from)
+static inline struct desc copy_desc(const uint8_t *from)
 {
-	const uint64_t *word = (const void *)from;
+	const any_u64 *word = (const void *)from;
 	uint64_t rest = READ_ONCE(word[1]);
 
 	return (struct desc){
@@ -70,12 +73,12 @@ static inline struct desc copy_desc(const struct vring_desc *from)
 }
 
 /* §2.7.5.3.1: not chained on, at least one descriptor. */
-static const struct vring_desc *indirect_table(const struct virtq *q, const struct desc *d,
-					       unsigned int *n)
+static const uint8_t *indirect_table(const struct virtq *q, const struct desc *d,
+				     unsigned int *n)
 {
 	*n = d->len / sizeof(struct vring_desc);
 	if ((d->flags & VRING_DESC_F_NEXT) || d->len % sizeof(struct vring_desc) || *n == 0 ||
-	    *n > VIRTQ_MAX_SIZE || (d->addr & 15))
+	    *n > VIRTQ_MAX_SIZE)
 		return NULL;
 	return gmem_slice(q->mem, d->addr, d->len);
 }
@@ -87,7 +90,7 @@ static const struct vring_desc *indirect_table(const struct virtq *q, const stru
 static int follow(const struct virtq *q, struct virtq_chain *chain)
 {
 	const struct gmem *mem = q->mem;
-	const struct vring_desc *table = q->desc;
+	const uint8_t *table = (const void *)q->desc;
 	struct iovec *iov = chain->iov;
 	/* The count bounds loops, and what is left of chain->iov. */
 	unsigned int n = q->size, left = n, next = chain->head;
@@ -102,7 +105,7 @@ static int follow(const struct virtq *q, struct virtq_chain *chain)
 	do {
 		if (next >= n || left-- == 0)
 			return -EINVAL;
-		d = copy_desc(&table[next]);
+		d = copy_desc(table + next * sizeof(struct vring_desc));
 		next = d.next;
 		/* Once only for each: one comparison as a rule. */
 		if ((d.flags & (VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)) != kind) {

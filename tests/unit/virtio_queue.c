@@ -179,14 +179,20 @@ TEST_F(queue, indirect)
 			.flags = (i < 199 ? VRING_DESC_F_NEXT : 0) | (i >= 100 ? VRING_DESC_F_WRITE : 0),
 			.next = (uint16_t)(i + 1),
 		};
-	gpa = driver_put(d, table, sizeof(table));
-	ASSERT_TRUE(by_hand(d, INDIRECT, 8));
-	d->q[0].desc[0] = (struct vring_desc){ gpa, sizeof(table), VRING_DESC_F_INDIRECT, 0 };
-	driver_offer(&d->q[0], 0);
-	ASSERT_EQ(virtq_pop(self->q, &self->chain), 1);
-	EXPECT_EQ(self->chain.nout, 100);
-	EXPECT_EQ(self->chain.nin, 100);
-	EXPECT_EQ(self->chain.iov[199].iov_base, driver_mem(d, data + 2 * 199));
+	gpa = driver_alloc(d, sizeof(table) + 16);
+	/* The specification asks for no alignment of it. */
+	for (unsigned int offset = 0; offset < 16; offset++) {
+		memcpy(driver_mem(d, gpa + offset), table, sizeof(table));
+		ASSERT_TRUE(by_hand(d, INDIRECT, 8));
+		d->q[0].desc[0] = (struct vring_desc){
+			gpa + offset, sizeof(table), VRING_DESC_F_INDIRECT, 0
+		};
+		driver_offer(&d->q[0], 0);
+		ASSERT_EQ(virtq_pop(self->q, &self->chain), 1);
+		EXPECT_EQ(self->chain.nout, 100);
+		EXPECT_EQ(self->chain.nin, 100);
+		EXPECT_EQ(self->chain.iov[199].iov_base, driver_mem(d, data + 2 * 199));
+	}
 }
 
 /* A driver has to give a descriptor to each page; neighbouring ones are one piece. */
@@ -237,7 +243,6 @@ TEST_F(queue, broken_chains)
 		{ { { ok, 16, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1 }, { ok, 16, 0, 0 } }, {} },
 		{ { { inner, 24, VRING_DESC_F_INDIRECT, 0 } }, { { ok, 1, 0, 0 } } },	/* size */
 		{ { { inner, 0, VRING_DESC_F_INDIRECT, 0 } }, { { ok, 1, 0, 0 } } },	/* empty */
-		{ { { inner + 8, 16, VRING_DESC_F_INDIRECT, 0 } }, { { ok, 1, 0, 0 } } },
 		{ { { inner, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1 }, { ok, 1, 0, 0 } },
 		  { { ok, 1, 0, 0 } } },
 		{ { { inner, 16, VRING_DESC_F_INDIRECT, 0 } },
