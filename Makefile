@@ -40,7 +40,7 @@ CPPFLAGS = -I. -I$(BUILD)/kselftest -D_GNU_SOURCE
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
        -Wmissing-prototypes -Wvla -Werror
 CFLAGS = -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
-LDLIBS = -luring -llzma -lzstd -lz -lxxhash -ljansson -lexpat -lpthread
+LDLIBS = -luring -llzma -lzstd -lz -lxxhash -ljansson -lexpat -lfdt -lpthread
 
 # Four builds, each in a folder of its own: the product, two that run the unit tests, and one for
 # fuzzing, which clang makes.

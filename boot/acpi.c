@@ -4,13 +4,11 @@
  * PIC; power by two registers. Linux then takes its interrupts from the IOAPIC alone.
  */
 #include "boot/aml.h"
-#include "boot/boot.h"
+#include "boot/loader.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define IOAPIC_ID 0 /* xAPIC: a space of its own, since local APICs are not on an APIC bus */
 
 /* §5.2.6 */
 struct acpi_header {
@@ -125,16 +123,6 @@ struct area {
 	size_t len;
 };
 
-static uint8_t checksum(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint8_t sum = 0;
-
-	for (size_t i = 0; i < len; i++)
-		sum = (uint8_t)(sum + p[i]);
-	return (uint8_t)-sum;
-}
-
 static struct acpi_header header(const char *signature, uint8_t revision)
 {
 	struct acpi_header h = {.revision = revision, .oem_revision = 1, .creator_revision = 1};
@@ -150,30 +138,24 @@ static struct acpi_header header(const char *signature, uint8_t revision)
 static uint64_t commit(struct area *area, size_t len)
 {
 	struct acpi_header *table = (struct acpi_header *)(void *)(area->host + area->len);
-	uint64_t gpa = BOOT_ACPI_GPA + area->len;
+	uint64_t gpa = BOOT_TABLES_GPA + area->len;
 
 	table->length = (uint32_t)len;
 	table->checksum = 0;
-	table->checksum = checksum(table, len);
+	table->checksum = boot_checksum(table, len);
 	area->len = (area->len + len + 15) & ~(size_t)15;
 	return gpa;
-}
-
-static bool is_memory(const struct platform_device *device)
-{
-	return device->kind == PLATFORM_VIRTIO_MMIO || device->kind == PLATFORM_PVPANIC;
 }
 
 static void device_resources(struct aml *aml, const struct platform_device *device)
 {
 	struct aml_resources resources = {.len = 0};
 
-	if (is_memory(device))
+	if (platform_in_memory(device))
 		resource_memory(&resources, (uint32_t)device->base, device->size);
 	else
 		resource_io(&resources, (uint16_t)device->base, (uint8_t)device->size);
-	/* The clock has no alarm and therefore no interrupt. */
-	if (device->kind != PLATFORM_RTC && device->kind != PLATFORM_PVPANIC)
+	if (platform_has_interrupt(device))
 		resource_interrupt(&resources, device->gsi);
 	aml_name(aml, "_CRS");
 	aml_resources(aml, &resources);
@@ -217,7 +199,7 @@ static uint64_t write_dsdt(struct area *area, const struct platform *platform)
 {
 	unsigned int number[PLATFORM_PVPANIC + 1] = {0};
 	struct acpi_header h = header("DSDT", 2); /* 2: integers of 64 bits */
-	struct aml aml = {.buf = area->host + area->len, .cap = BOOT_ACPI_SIZE - area->len};
+	struct aml aml = {.buf = area->host + area->len, .cap = BOOT_TABLES_SIZE - area->len};
 	size_t opened;
 
 	/* 24 devices of less than 100 bytes: the area is never full. */
@@ -275,7 +257,7 @@ static uint64_t write_madt(struct area *area, const struct platform *platform)
 	struct madt_ioapic ioapic = {
 		.type = MADT_IOAPIC,
 		.length = sizeof(ioapic),
-		.id = IOAPIC_ID,
+		.id = BOOT_IOAPIC_ID,
 		.address = (uint32_t)platform->ioapic_base,
 	};
 
@@ -303,46 +285,12 @@ static uint64_t write_xsdt(struct area *area, uint64_t fadt, uint64_t madt)
 	return commit(area, sizeof(xsdt));
 }
 
-/* What the tables cannot say is a mistake in the machine's description. */
-static int check(const struct platform *platform, struct why *why)
+uint64_t acpi_write(const struct platform *platform, uint8_t *host)
 {
-	if (!platform->cpus || platform->cpus > PLATFORM_MAX_CPUS ||
-	    platform->ndevices > PLATFORM_MAX_DEVICES)
-		return why_fail(why, -EINVAL,
-				"The machine has %u CPUs and %u devices, and ACPI tables are made "
-				"for 1 to %u and up to %u; use fewer.",
-				platform->cpus, platform->ndevices, PLATFORM_MAX_CPUS,
-				PLATFORM_MAX_DEVICES);
-	for (unsigned int i = 0; i < platform->ndevices; i++) {
-		const struct platform_device *dev = &platform->device[i];
-		bool memory = is_memory(dev);
-		uint64_t last = memory ? UINT32_MAX : UINT16_MAX;
-
-		if (dev->base > last || !dev->size || dev->size - 1 > last - dev->base ||
-		    (!memory && dev->size > UINT8_MAX))
-			return why_fail(why, -EINVAL,
-					"Device %u of the machine, at %#llx with %#x bytes, lies "
-					"outside of what its ACPI descriptor reaches.",
-					i, (unsigned long long)dev->base, dev->size);
-	}
-	return 0;
-}
-
-int acpi_write(const struct platform *platform, const struct boot_mem *mem, uint64_t *rsdp_gpa,
-	       struct why *why)
-{
-	struct area area = {.host = boot_slice(mem, BOOT_ACPI_GPA, BOOT_ACPI_SIZE)};
+	struct area area = {.host = host};
 	struct acpi_rsdp rsdp = {.revision = 2, .length = sizeof(rsdp)};
 	uint64_t dsdt, fadt, madt;
-	int err = check(platform, why);
 
-	if (err)
-		return err;
-	if (!area.host)
-		return why_fail(why, -ENOMEM,
-				"The guest's RAM ends below its first MiB, where the ACPI tables "
-				"go; give more with --mem.");
-	memset(area.host, 0, BOOT_ACPI_SIZE);
 	/* The RSDP comes first, where it is also found by those who search (§5.2.5.1). */
 	area.len = (sizeof(rsdp) + 15) & ~(size_t)15;
 	dsdt = write_dsdt(&area, platform);
@@ -352,9 +300,8 @@ int acpi_write(const struct platform *platform, const struct boot_mem *mem, uint
 	memcpy(rsdp.signature, "RSD PTR ", sizeof(rsdp.signature));
 	memcpy(rsdp.oem_id, "NINEPN", sizeof(rsdp.oem_id));
 	rsdp.xsdt = write_xsdt(&area, fadt, madt);
-	rsdp.checksum = checksum(&rsdp, RSDP_V1_SIZE);
-	rsdp.extended_checksum = checksum(&rsdp, sizeof(rsdp));
+	rsdp.checksum = boot_checksum(&rsdp, RSDP_V1_SIZE);
+	rsdp.extended_checksum = boot_checksum(&rsdp, sizeof(rsdp));
 	memcpy(area.host, &rsdp, sizeof(rsdp));
-	*rsdp_gpa = BOOT_ACPI_GPA;
-	return 0;
+	return BOOT_TABLES_GPA;
 }

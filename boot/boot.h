@@ -16,10 +16,8 @@
 
 enum kernel_format {
 	KERNEL_BZIMAGE, /* Linux boot protocol ≥ 2.12 with XLF_KERNEL_64 */
-	KERNEL_PVH,	/* ELF64 x86-64 with a XEN_ELFNOTE_PHYS32_ENTRY note */
-	/* Not to be loaded: */
-	KERNEL_ELF,    /* without that note, out of another file: kernel_config() knows it */
-	KERNEL_PACKED, /* vmlinux.gz, .xz, .zst: for kernel_unpack() */
+	KERNEL_ELF,	/* ELF64 x86-64: a vmlinux */
+	KERNEL_PACKED,	/* vmlinux.gz, .xz, .zst: for kernel_unpack(), not to be loaded */
 };
 
 /* An opened kernel file. Owned by the caller; kernel_close() unmaps and closes it. */
@@ -55,7 +53,7 @@ void kernel_trim(uint8_t *elf, size_t size);
 
 /*
  * What kernel_unpack() gave, in a file: fd, which is taken over, also on failure. Sentences name the packed
- * one. kernel->format becomes KERNEL_PVH, or, out of a bzImage without that entry point, KERNEL_ELF.
+ * one. kernel->format becomes KERNEL_ELF.
  */
 int kernel_open_unpacked(struct kernel *kernel, const struct kernel *packed, int fd,
 			 struct why *why);
@@ -63,20 +61,47 @@ int kernel_open_unpacked(struct kernel *kernel, const struct kernel *packed, int
 /* What an ELF kernel says itself of its configuration; NULL if it does not, and of other formats. */
 struct kconfig *kernel_config(const struct kernel *kernel);
 
-enum boot_mode {
-	BOOT_LONG64, /* 64-bit entry: rip, rsi = boot_params; page tables and GDT are ours to make */
-	BOOT_PVH32,  /* 32-bit protected mode, no paging: rip, rbx = hvm_start_info */
+/*
+ * What the first vCPU starts with: the 64-bit entry of the Linux boot protocol, with the page tables and
+ * the GDT at their fixed places.
+ */
+struct boot_entry {
+	uint64_t rip;
+	uint64_t params; /* gpa of boot_params: rsi */
 };
 
-/* What the first vCPU starts with. */
-struct boot_entry {
-	enum boot_mode mode;
-	uint64_t rip;
-	uint64_t info; /* gpa of boot_params (rsi) or hvm_start_info (rbx) */
+/* How the guest learns of its machine. */
+enum firmware {
+	FIRMWARE_ACPI,	  /* ACPI tables */
+	FIRMWARE_DTB,	  /* a device tree, for CONFIG_OF */
+	FIRMWARE_CMDLINE, /* an MP table, and words for CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES */
+};
+
+/* Where the tables for it are; 0: there is no such. */
+struct boot_tables {
+	uint64_t rsdp;	     /* ACPI's root pointer */
+	uint64_t setup_data; /* a struct setup_data of the boot protocol, with the device tree */
 };
 
 /*
- * Loading a KERNEL_BZIMAGE or KERNEL_PVH, in this order:
+ * Writes the tables that describe the machine to the area at BOOT_TABLES_GPA. -EINVAL: what the tables
+ * cannot say is a mistake in the description; -ENOMEM: there is no such area.
+ */
+int firmware_write(enum firmware firmware, const struct platform *platform,
+		   const struct boot_mem *mem, struct boot_tables *tables, struct why *why);
+/*
+ * Writes the device tree to buf, as FIRMWARE_DTB has it. Returns its size, or -ENOSPC if it is more than
+ * cap.
+ */
+int firmware_device_tree(const struct platform *platform, void *buf, size_t cap);
+/*
+ * Writes the words that FIRMWARE_CMDLINE adds to the command line, a space between, and a NUL. Returns
+ * their length, which may be more than cap, as snprintf() does.
+ */
+size_t firmware_words(const struct platform *platform, char *buf, size_t cap);
+
+/*
+ * Loading a KERNEL_BZIMAGE or KERNEL_ELF, in this order:
  *   kernel_load()    copies the kernel's parts to memory that is still as new, all of it zero, and
  *                    says where the initramfs may begin;
  *   (the caller writes the initramfs to [*initrd_gpa, …) with the cpio functions)
@@ -87,25 +112,20 @@ int kernel_load(const struct kernel *kernel, const struct boot_mem *mem, uint64_
 		struct why *why);
 int kernel_finish(const struct kernel *kernel, const struct boot_mem *mem,
 		  const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
-		  uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
-		  struct why *why);
-
-/* Writes RSDP, XSDT, FADT, MADT and DSDT (ACPI 6.5 §5.2, hardware-reduced) into low RAM. */
-int acpi_write(const struct platform *platform, const struct boot_mem *mem, uint64_t *rsdp_gpa,
-	       struct why *why);
+		  uint64_t initrd_size, const struct boot_tables *tables,
+		  struct boot_entry *entry, struct why *why);
 
 /*
  * Fixed places in the first MiB, below everything the kernel is loaded to. All lie in RAM that the
- * memory map gives as usable, but for the ACPI area, which it reserves.
+ * memory map gives as usable, but for the area of tables, which it reserves.
  */
 #define BOOT_GDT_GPA	 0x00000500ull
-#define BOOT_PVH_GPA	 0x00006000ull
 #define BOOT_ZERO_GPA	 0x00007000ull
 #define BOOT_PT_GPA	 0x00009000ull /* PML4, PDPT, 4 PDs: 6 pages, maps 4 GiB one to one */
 #define BOOT_CMDLINE_GPA 0x00020000ull
 #define BOOT_CMDLINE_MAX 0x00010000u
-#define BOOT_ACPI_GPA	 0x000e0000ull
-#define BOOT_ACPI_SIZE	 0x00020000u
+#define BOOT_TABLES_GPA	 0x000e0000ull
+#define BOOT_TABLES_SIZE 0x00020000u
 
 /* ---- an initramfs, written in place ("newc" cpio: kernel Documentation, buffer-format) ---- */
 

@@ -11,20 +11,8 @@
 
 #define SECTOR		512u
 #define HEADER_OFFSET	offsetof(struct boot_params, hdr)
-#define BOOT_FLAG	0xaa55
-#define HEADER_MAGIC	0x53726448u /* "HdrS" */
-#define VERSION_2_12	0x020c
 #define ENTRY64_OFFSET	0x200u /* the 64-bit entry, from the start of the protected-mode code */
-#define LOADER_UNKNOWN	0xff   /* type_of_loader for a loader without an assigned number */
 #define DEFAULT_SECTORS 4
-
-#define GDT_CODE64 0x00af9b000000ffffull /* __BOOT_CS, 0x10: execute, read, accessed, long mode */
-#define GDT_DATA   0x00cf93000000ffffull /* __BOOT_DS, 0x18: read, write, accessed, flat 4 GiB */
-
-#define PTE_PRESENT 0x01ull
-#define PTE_WRITE   0x02ull
-#define PTE_HUGE    0x80ull
-#define PT_ENTRIES  512u
 
 /* What we need of a bzImage, checked. */
 struct bzimage {
@@ -142,47 +130,11 @@ static int bzimage_load(const struct kernel *kernel, const struct boot_mem *mem,
 	return boot_read(kernel, boot_slice(mem, bz.load, bz.code_size), bz.code, bz.code_size, why);
 }
 
-static void write_gdt(uint64_t *gdt)
-{
-	gdt[0] = 0;
-	gdt[1] = 0;
-	gdt[2] = GDT_CODE64;
-	gdt[3] = GDT_DATA;
-}
-
-/* One to one for 4 GiB, in pages of 2 MiB: a PML4, a PDPT and four page directories. */
-static void write_page_tables(uint64_t *table)
-{
-	uint64_t *pdpt = table + PT_ENTRIES, *pd = pdpt + PT_ENTRIES;
-
-	memset(table, 0, 2 * BOOT_PAGE);
-	table[0] = (BOOT_PT_GPA + BOOT_PAGE) | PTE_PRESENT | PTE_WRITE;
-	for (uint64_t i = 0; i < 4; i++)
-		pdpt[i] = (BOOT_PT_GPA + (2 + i) * BOOT_PAGE) | PTE_PRESENT | PTE_WRITE;
-	for (uint64_t i = 0; i < 4 * PT_ENTRIES; i++)
-		pd[i] = i << 21 | PTE_PRESENT | PTE_WRITE | PTE_HUGE;
-}
-
-static void fill_e820(struct boot_params *params, const struct platform *platform)
-{
-	struct boot_range range[BOOT_RANGES_MAX];
-	size_t n = boot_memory_map(platform, range);
-
-	for (size_t i = 0; i < n; i++)
-		params->e820_table[i] = (struct boot_e820_entry){
-			.addr = range[i].base,
-			.size = range[i].size,
-			.type = range[i].type,
-		};
-	params->e820_entries = (__u8)n;
-}
-
 static int bzimage_finish(const struct kernel *kernel, const struct boot_mem *mem,
 			  const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
-			  uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
-			  struct why *why)
+			  uint64_t initrd_size, const struct boot_tables *tables,
+			  struct boot_entry *entry, struct why *why)
 {
-	struct boot_params *params;
 	struct bzimage bz;
 	int err;
 
@@ -198,27 +150,8 @@ static int bzimage_finish(const struct kernel *kernel, const struct boot_mem *me
 		return err;
 
 	/* bz.end is above 1 MiB and inside the RAM, so the fixed places are there. */
-	write_gdt(boot_slice(mem, BOOT_GDT_GPA, 4 * sizeof(uint64_t)));
-	write_page_tables(boot_slice(mem, BOOT_PT_GPA, 6 * BOOT_PAGE));
-
-	params = boot_slice(mem, BOOT_ZERO_GPA, sizeof(*params));
-	memset(params, 0, sizeof(*params));
-	params->hdr = bz.header;
-	params->hdr.type_of_loader = LOADER_UNKNOWN;
-	params->hdr.cmd_line_ptr = (__u32)BOOT_CMDLINE_GPA;
-	params->hdr.setup_data = 0;
-	params->hdr.ramdisk_image = initrd_size ? (__u32)initrd_gpa : 0;
-	params->hdr.ramdisk_size = (__u32)initrd_size;
-	params->ext_ramdisk_image = initrd_size ? (__u32)(initrd_gpa >> 32) : 0;
-	params->ext_ramdisk_size = (__u32)(initrd_size >> 32);
-	params->acpi_rsdp_addr = rsdp_gpa;
-	fill_e820(params, platform);
-
-	*entry = (struct boot_entry){
-		.mode = BOOT_LONG64,
-		.rip = bz.load + ENTRY64_OFFSET,
-		.info = BOOT_ZERO_GPA,
-	};
+	boot_write_params(mem, platform, &bz.header, initrd_gpa, initrd_size, tables);
+	*entry = (struct boot_entry){.rip = bz.load + ENTRY64_OFFSET, .params = BOOT_ZERO_GPA};
 	return 0;
 }
 

@@ -42,8 +42,7 @@ static const struct kernel_ops packed_ops = {
 /* In this order: a bzImage may begin with anything. */
 static const struct kernel_ops *const formats[] = {
 	[KERNEL_BZIMAGE] = &bzimage_ops,
-	[KERNEL_PVH] = &pvh_ops,
-	[KERNEL_ELF] = NULL,
+	[KERNEL_ELF] = &elf_ops,
 	[KERNEL_PACKED] = &packed_ops,
 };
 
@@ -136,9 +135,8 @@ int kernel_open_unpacked(struct kernel *kernel, const struct kernel *packed, int
 	err = map_file(kernel, fd, why);
 	if (err)
 		return err;
-	kernel->format = KERNEL_PVH;
-	err = packed->format == KERNEL_BZIMAGE ? pvh_open_unpacked(kernel, why)
-					       : pvh_ops.open(kernel, why);
+	kernel->format = KERNEL_ELF;
+	err = elf_ops.open(kernel, why);
 	if (err)
 		kernel_close(kernel);
 	return err;
@@ -162,11 +160,11 @@ int kernel_load(const struct kernel *kernel, const struct boot_mem *mem, uint64_
 
 int kernel_finish(const struct kernel *kernel, const struct boot_mem *mem,
 		  const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
-		  uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
-		  struct why *why)
+		  uint64_t initrd_size, const struct boot_tables *tables,
+		  struct boot_entry *entry, struct why *why)
 {
 	return formats[kernel->format]->finish(kernel, mem, platform, cmdline, initrd_gpa,
-					       initrd_size, rsdp_gpa, entry, why);
+					       initrd_size, tables, entry, why);
 }
 
 int kernel_unpack(const struct kernel *kernel, uint8_t **elf, size_t *size, struct why *why)
@@ -261,7 +259,7 @@ size_t boot_memory_map(const struct platform *platform, struct boot_range out[BO
 		n = add_range(out, n, ram->base, end < BOOT_LOW_END ? end : BOOT_LOW_END,
 			      BOOT_RANGE_RAM);
 	}
-	n = add_range(out, n, BOOT_ACPI_GPA, BOOT_ACPI_GPA + BOOT_ACPI_SIZE, BOOT_RANGE_ACPI);
+	n = add_range(out, n, BOOT_TABLES_GPA, BOOT_TABLES_GPA + BOOT_TABLES_SIZE, BOOT_RANGE_ACPI);
 	for (unsigned int i = 0; i < nram; i++) {
 		const struct platform_ram *ram = &platform->ram[i];
 
@@ -298,7 +296,7 @@ static unsigned long long mib_up(uint64_t bytes)
 int boot_check_ram(const struct kernel *kernel, const struct boot_mem *mem, uint64_t end,
 		   struct why *why)
 {
-	/* It starts in an address space of 4 GiB (PVH: 32-bit mode; bzImage: our page tables). */
+	/* It starts in an address space of 4 GiB, that of our page tables. */
 	if (end > BOOT_4GIB)
 		return why_fail(why, -ENOEXEC,
 				"%s is damaged or no Linux: it asks to be loaded above 4 GiB; "

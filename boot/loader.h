@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What kernel.c and the two kernel formats share; nobody outside boot/ needs it. */
+/* What kernel files and tables share; nobody outside boot/ needs it. */
 #ifndef BOOT_LOADER_H
 #define BOOT_LOADER_H
 
 #include "boot/boot.h"
+
+#include <asm/bootparam.h>
 
 #define BOOT_PAGE    4096ull
 #define BOOT_LOW_END 0x0009fc00ull /* usable RAM ends here, as on a PC with 1 KiB of EBDA … */
@@ -46,6 +48,18 @@ int boot_check_initrd(const struct boot_mem *mem, uint64_t kernel_end, uint64_t 
 /* -E2BIG: longer than max bytes, not counting the final NUL. */
 int boot_write_cmdline(const struct boot_mem *mem, const char *cmdline, uint64_t max,
 		       struct why *why);
+/* Setup header, "boot protocol": offsets 0x1fe, 0x202 and 0x206. */
+#define BOOT_FLAG    0xaa55
+#define HEADER_MAGIC 0x53726448u /* "HdrS" */
+#define VERSION_2_12 0x020c
+
+/*
+ * What both formats' entry point wants: boot_params at BOOT_ZERO_GPA, with what a kernel's file has as its
+ * header, and page tables and a GDT in their places. All of these are there: mem is larger than 1 MiB.
+ */
+void boot_write_params(const struct boot_mem *mem, const struct platform *platform,
+		       const struct setup_header *header, uint64_t initrd_gpa,
+		       uint64_t initrd_size, const struct boot_tables *tables);
 /*
  * Copies a part of the file, which lies inside it, to guest memory: by reading, since the mapping costs
  * a fault every few pages. Negative errno and the sentence.
@@ -53,6 +67,21 @@ int boot_write_cmdline(const struct boot_mem *mem, const char *cmdline, uint64_t
 int boot_read(const struct kernel *kernel, void *to, uint64_t offset, uint64_t size, struct why *why);
 /* The sentence for a file that ends before it should. */
 int boot_truncated(const struct kernel *kernel, struct why *why);
+
+/* xAPIC: a space of its own, since local APICs are not on an APIC bus. */
+#define BOOT_IOAPIC_ID 0
+
+/* What makes the bytes of a table sum up to 0. */
+uint8_t boot_checksum(const void *data, size_t len);
+/*
+ * Writes RSDP, XSDT, FADT, MADT and DSDT (ACPI 6.5 §5.2, hardware-reduced) to the area at BOOT_TABLES_GPA,
+ * which is all zero at host. Returns the RSDP's guest-physical address.
+ */
+uint64_t acpi_write(const struct platform *platform, uint8_t *host);
+/* Linux looks for an MP table's pointer from here on (MultiProcessor Specification 1.4 §4.1). */
+#define MP_GPA 0x000f0000ull
+/* Writes it, and the table behind it, to what is there, all zero at host: less than 1 KiB. */
+void mp_write(const struct platform *platform, uint8_t *host);
 
 struct kernel_ops {
 	/* Judged by the first bytes alone. */
@@ -64,15 +93,12 @@ struct kernel_ops {
 		    struct why *why);
 	int (*finish)(const struct kernel *kernel, const struct boot_mem *mem,
 		      const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
-		      uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
-		      struct why *why);
+		      uint64_t initrd_size, const struct boot_tables *tables,
+		      struct boot_entry *entry, struct why *why);
 };
 
 extern const struct kernel_ops bzimage_ops;
-extern const struct kernel_ops pvh_ops;
-
-/* pvh_ops.open, for one that may lack the entry point: then kernel->format is KERNEL_ELF. */
-int pvh_open_unpacked(struct kernel *kernel, struct why *why);
+extern const struct kernel_ops elf_ops;
 
 /* Finds the compressed vmlinux in a bzImage. */
 int bzimage_payload(const struct kernel *kernel, const uint8_t **payload, size_t *size,

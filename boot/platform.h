@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one description of the machine. The VMM fills it in; boot/ renders it for the guest as ACPI
- * tables and memory maps. Addresses are guest-physical, sizes are bytes.
+ * The one description of the machine. The VMM fills it in; boot/ renders it for the guest as memory
+ * maps and ACPI tables, a device tree, or an MP table and words for the command line. Addresses are
+ * guest-physical, sizes are bytes.
  */
 #ifndef BOOT_PLATFORM_H
 #define BOOT_PLATFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +30,18 @@ struct platform_device {
 	uint32_t size;
 	uint32_t gsi; /* global system interrupt; edge-triggered, exclusive */
 };
+
+/* Else its base is a port. */
+static inline bool platform_in_memory(const struct platform_device *device)
+{
+	return device->kind == PLATFORM_VIRTIO_MMIO || device->kind == PLATFORM_PVPANIC;
+}
+
+/* The clock has no alarm, and who panics has nothing to wait for. */
+static inline bool platform_has_interrupt(const struct platform_device *device)
+{
+	return device->kind == PLATFORM_SERIAL || device->kind == PLATFORM_VIRTIO_MMIO;
+}
 
 struct platform_ram {
 	uint64_t base;

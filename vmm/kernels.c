@@ -261,15 +261,14 @@ static void find_config(struct kernel_choice *choice)
 
 /*
  * A packed kernel is unpacked here and now, for a guest that starts from the ELF is there sooner. A bzImage
- * that cannot start so, or shall not, goes its own way: without a PVH entry, or packed in a way that only it
- * knows.
+ * that shall not, or is packed in a way that only it knows, goes its own way.
  */
 static int open_inside(struct kernel_choice *choice, enum kernel_use use, struct why *why)
 {
 	struct kernel inside;
 	int fd, err;
 
-	if (choice->kernel.format == KERNEL_PVH || use == KERNEL_LOOK)
+	if (choice->kernel.format == KERNEL_ELF || use == KERNEL_LOOK)
 		return 0;
 	fd = kernel_cache_open(&choice->kernel, why);
 	if (fd == -ENOTSUP)
@@ -277,8 +276,7 @@ static int open_inside(struct kernel_choice *choice, enum kernel_use use, struct
 	err = fd < 0 ? fd : kernel_open_unpacked(&inside, &choice->kernel, fd, why);
 	if (err)
 		return err;
-	if (inside.format == KERNEL_ELF ||
-	    (use == KERNEL_AS_IT_IS && choice->kernel.format == KERNEL_BZIMAGE)) {
+	if (use == KERNEL_AS_IT_IS && choice->kernel.format == KERNEL_BZIMAGE) {
 		choice->config = kernel_config(&inside);
 		kernel_close(&inside);
 	} else {

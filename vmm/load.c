@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,12 +29,33 @@ static int add_initrd(struct cpio *cpio, const char *path, struct why *why)
 	return err;
 }
 
+/* As large as the area that a guest's copy has. */
+static int dump_tree(const struct platform *platform, const char *path, struct why *why)
+{
+	uint8_t *tree = malloc(BOOT_TABLES_SIZE);
+	int size, err = 0;
+	FILE *f;
+
+	if (!tree)
+		return why_fail(why, -ENOMEM, "no memory left for the device tree");
+	size = firmware_device_tree(platform, tree, BOOT_TABLES_SIZE);
+	f = fopen(path, "we");
+	if (!f || fwrite(tree, 1, (size_t)size, f) != (size_t)size)
+		err = -errno;
+	if (f && fclose(f) && !err)
+		err = -errno;
+	free(tree);
+	return err ? why_fail(why, err, "--dump-dtb: %s cannot be written: %s", path, strerror(-err)) :
+		     0;
+}
+
 int load_guest(struct machine *machine, struct plan *plan, struct boot_entry *entry,
 	       struct why *why)
 {
 	struct boot_mem mem = vm_low_ram(&machine->vm);
 	struct kernel *kernel = &plan->kernel.kernel;
-	uint64_t initrd_gpa, rsdp_gpa;
+	struct boot_tables tables;
+	uint64_t initrd_gpa;
 	struct cpio cpio;
 	int err;
 
@@ -53,10 +76,14 @@ int load_guest(struct machine *machine, struct plan *plan, struct boot_entry *en
 			 plan->opt->ram >> 20);
 	if (err)
 		goto out;
-	err = acpi_write(&machine->platform, &mem, &rsdp_gpa, why);
+	err = plan_describe(plan, &machine->platform, why);
+	if (!err)
+		err = firmware_write(plan->firmware, &machine->platform, &mem, &tables, why);
+	if (!err && plan->opt->dump_dtb)
+		err = dump_tree(&machine->platform, plan->opt->dump_dtb, why);
 	if (!err)
 		err = kernel_finish(kernel, &mem, &machine->platform, plan->cmdline,
-				    initrd_gpa, cpio.len, rsdp_gpa, entry, why);
+				    initrd_gpa, cpio.len, &tables, entry, why);
 out:
 	/* It may be memory. */
 	kernel_close(kernel);

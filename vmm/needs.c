@@ -50,8 +50,18 @@ static const struct need {
 
 #define NNEEDS (sizeof(needs) / sizeof(needs[0]))
 
-/* A virtio-mmio device is found by one of these. */
-static const char *const finders[] = { "ACPI", "OF", "VIRTIO_MMIO_CMDLINE_DEVICES" };
+/*
+ * A virtio-mmio device is found by one of these, best first. CONFIG_OF alone does not take a tree from who
+ * started the kernel.
+ */
+static const struct finder {
+	const char *option;
+	enum firmware firmware;
+} finders[] = {
+	{ "ACPI", FIRMWARE_ACPI },
+	{ "OF_EARLY_FLATTREE", FIRMWARE_DTB },
+	{ "VIRTIO_MMIO_CMDLINE_DEVICES", FIRMWARE_CMDLINE },
+};
 
 #define NFINDERS (sizeof(finders) / sizeof(finders[0]))
 
@@ -133,6 +143,23 @@ void needs_modules(struct plan *plan)
 	plan->guest.modules_dir = plan->kernel.modules;
 }
 
+/* Whether the kernel can be told so of its machine, as far as is known, and the user has not chosen another way. */
+static bool may_find(const struct plan *plan, const struct finder *finder)
+{
+	enum kconfig_value value = kconfig_get(plan->kernel.config, finder->option);
+
+	if (plan->opt->firmware_set && plan->opt->firmware != finder->firmware)
+		return false;
+	return value == KCONFIG_Y || value == KCONFIG_UNKNOWN;
+}
+
+void needs_firmware(struct plan *plan)
+{
+	for (size_t i = NFINDERS; i-- > 0;)
+		if (may_find(plan, &finders[i]))
+			plan->firmware = finders[i].firmware;
+}
+
 /* A list of options, "CONFIG_A, CONFIG_B". */
 struct names {
 	char text[600];
@@ -153,7 +180,7 @@ static void add_name(struct names *names, const char *separator, const char *opt
 static void list_missing(struct names *missing, const struct plan *plan)
 {
 	const struct kconfig *config = plan->kernel.config;
-	size_t found = 0;
+	bool found = false, first = true;
 
 	*missing = (struct names){ .modules = true };
 	for (size_t i = 0; i < NNEEDS; i++) {
@@ -165,13 +192,21 @@ static void list_missing(struct names *missing, const struct plan *plan)
 		add_name(missing, ", ", needs[i].option, value == KCONFIG_M ? " (a module)" : "");
 		missing->modules &= value == KCONFIG_M;
 	}
-	while (found < NFINDERS && kconfig_get(config, finders[found]) != KCONFIG_Y)
-		found++;
-	if (found < NFINDERS)
-		return;
 	for (size_t i = 0; i < NFINDERS; i++)
-		add_name(missing, i ? " or " : ", ", finders[i], "");
-	missing->modules = false;
+		found |= may_find(plan, &finders[i]);
+	if (!found) {
+		for (size_t i = 0; i < NFINDERS; i++) {
+			if (plan->opt->firmware_set && plan->opt->firmware != finders[i].firmware)
+				continue;
+			add_name(missing, first ? ", " : " or ", finders[i].option, "");
+			first = false;
+		}
+		missing->modules = false;
+	}
+	if (plan->firmware == FIRMWARE_CMDLINE && kconfig_get(config, "X86_MPPARSE") == KCONFIG_N) {
+		add_name(missing, ", ", "X86_MPPARSE", "");
+		missing->modules = false;
+	}
 }
 
 int needs_check(struct plan *plan, struct why *why)
@@ -212,6 +247,6 @@ const char *needs_unmet(const struct virtio_dev *console)
 	/* The virtio bus acknowledges what it finds, before it looks for a driver. */
 	if (console->status & VIRTIO_CONFIG_S_ACKNOWLEDGE)
 		return ", and no driver took its virtio console (CONFIG_VIRTIO_CONSOLE)";
-	return ", and no driver found its virtio devices (CONFIG_VIRTIO_MMIO, and one of CONFIG_ACPI, CONFIG_OF, "
-	       "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES)";
+	return ", and no driver found its virtio devices (CONFIG_VIRTIO_MMIO, and one of CONFIG_ACPI, "
+	       "CONFIG_OF_EARLY_FLATTREE, CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES)";
 }

@@ -12,6 +12,8 @@ struct plan;
 
 /* Whether the chosen kernel can lay a tmpfs over a read-only root; if nobody can know, it is taken to. */
 bool needs_has_overlay(const struct plan *plan);
+/* Chooses how the guest learns of its machine: by ACPI if nothing is known. */
+void needs_firmware(struct plan *plan);
 /* Fills in the modules that the guest loads. The plan is otherwise made. */
 void needs_modules(struct plan *plan);
 /*

@@ -34,6 +34,8 @@ enum {
 	OPT_HELP_DEBUG,
 	OPT_IO,
 	OPT_STATS,
+	OPT_FIRMWARE,
+	OPT_DUMP_DTB,
 	OPT_HELP_SHARE,
 	OPT_NO_UNPACK,
 	OPT_BOOT_TIMEOUT,
@@ -67,6 +69,8 @@ static const struct option long_options[] = {
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+	{ "dump-dtb", required_argument, NULL, OPT_DUMP_DTB },
 	{ "help-share", no_argument, NULL, OPT_HELP_SHARE },
 	{ "boot-timeout", required_argument, NULL, OPT_BOOT_TIMEOUT },
 	{ "fail-on", required_argument, NULL, OPT_FAIL_ON },
@@ -329,6 +333,23 @@ static int add_env(struct run_options *opt, const char *arg, struct why *why)
 
 /* ---- all ---- */
 
+static int parse_firmware(struct run_options *opt, const char *text, struct why *why)
+{
+	static const char *const names[] = {
+		[FIRMWARE_ACPI] = "acpi",
+		[FIRMWARE_DTB] = "dtb",
+		[FIRMWARE_CMDLINE] = "cmdline",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(text, names[i])) {
+			opt->firmware = (enum firmware)i;
+			opt->firmware_set = true;
+			return 0;
+		}
+	return why_fail(why, -EINVAL, "--firmware: '%s' is not one of acpi, dtb and cmdline", text);
+}
+
 static int one_option(struct run_options *opt, int c, const char *arg, struct why *why)
 {
 	switch (c) {
@@ -382,6 +403,10 @@ static int one_option(struct run_options *opt, int c, const char *arg, struct wh
 	case OPT_STATS:
 		opt->stats = true;
 		return 0;
+	case OPT_FIRMWARE:
+		return parse_firmware(opt, arg, why);
+	case OPT_DUMP_DTB:
+		return set_path(&opt->dump_dtb, "--dump-dtb", arg, why);
 	case 'u':
 		return option_string(&opt->user, arg, why);
 	case 'c':
@@ -460,4 +485,5 @@ void options_free(struct run_options *opt)
 	free(opt->console_log);
 	free(opt->core);
 	free(opt->gdb);
+	free(opt->dump_dtb);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "boot/boot.h"
 #include "boot/why.h"
 #include "ninep/p9.h"
 #include "vmm/hide.h"
@@ -40,6 +41,9 @@ struct run_options {
 	char *gdb;  /* where it may connect (vmm/gdb_listen.h); NULL: nowhere */
 	bool gdb_wait;
 	char *core; /* a file for the guest's memory; NULL: none */
+	char *dump_dtb;	      /* a file for the device tree, or NULL */
+	enum firmware firmware; /* if firmware_set; else the kernel decides */
+	bool firmware_set;
 	unsigned int cpus;
 	bool cpus_set; /* --cpus was given */
 	uint64_t ram;	     /* bytes */

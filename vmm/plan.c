@@ -396,6 +396,24 @@ static int make_cmdline(struct plan *plan, struct why *why)
 	return plan->cmdline ? 0 : no_memory(why);
 }
 
+/* Before the words that are there: the user's come last. */
+int plan_describe(struct plan *plan, const struct platform *platform, struct why *why)
+{
+	size_t len;
+	char *words;
+
+	if (plan->firmware != FIRMWARE_CMDLINE)
+		return 0;
+	len = firmware_words(platform, NULL, 0);
+	words = malloc(len + 1);
+	if (!words)
+		return no_memory(why);
+	firmware_words(platform, words, len + 1);
+	plan->cmdline = keep(plan, "%s %s", words, plan->cmdline);
+	free(words);
+	return plan->cmdline ? 0 : no_memory(why);
+}
+
 /* A mount within another comes after it; a path is always longer than those above it. */
 static void order_mounts(struct guest_mount *mount, size_t n)
 {
@@ -443,6 +461,7 @@ int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int
 	if (!opt->command[0])
 		err = choose_shell(plan, why);
 	needs_modules(plan);
+	needs_firmware(plan);
 	if (!err)
 		err = needs_check(plan, why);
 	if (plan->guest.root && !plan->guest.overlay)

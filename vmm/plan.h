@@ -31,6 +31,7 @@ struct plan {
 	char **env; /* ends with NULL; the strings are kept */
 	const char *shell[2];
 	char *cmdline;
+	enum firmware firmware; /* how the guest learns of its devices */
 
 	/* Strings that the above point to, freed together. */
 	char **kept;
@@ -44,6 +45,10 @@ struct plan {
  */
 int plan_make(struct plan *plan, struct run_options *opt, bool tty, unsigned int rows,
 	      unsigned int columns, struct why *why);
+/*
+ * Adds to the command line what the guest is told there of its machine. 0, or -ENOMEM with a sentence.
+ */
+int plan_describe(struct plan *plan, const struct platform *platform, struct why *why);
 void plan_free(struct plan *plan);
 
 #endif

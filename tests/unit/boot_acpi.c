@@ -72,13 +72,24 @@ FIXTURE_TEARDOWN(acpi)
 	free(self->mem.host);
 }
 
+static int write_tables(FIXTURE_DATA(acpi) * self)
+{
+	struct boot_tables tables = {.setup_data = 1};
+	int err = firmware_write(FIRMWARE_ACPI, &self->platform, &self->mem, &tables, &self->why);
+
+	if (!err && tables.setup_data)
+		return -EINVAL;
+	self->rsdp = tables.rsdp;
+	return err;
+}
+
 /* A table at gpa with a good checksum, inside the area; NULL otherwise. */
 static const uint8_t *table_at(const struct boot_mem *mem, uint64_t gpa, const char *signature)
 {
 	const uint8_t *table = mem->host + gpa;
-	uint64_t end = BOOT_ACPI_GPA + BOOT_ACPI_SIZE;
+	uint64_t end = BOOT_TABLES_GPA + BOOT_TABLES_SIZE;
 
-	if (gpa < BOOT_ACPI_GPA || gpa > end - 36 || get(table + 4, 4) > end - gpa)
+	if (gpa < BOOT_TABLES_GPA || gpa > end - 36 || get(table + 4, 4) > end - gpa)
 		return NULL;
 	if (memcmp(table, signature, 4) || get(table + 4, 4) < 36 || sum(table, get(table + 4, 4)))
 		return NULL;
@@ -110,7 +121,7 @@ TEST_F(acpi, rsdp_and_checksums)
 	const uint8_t *rsdp;
 
 	memset(self->mem.host, 0xaa, RAM);
-	ASSERT_EQ(acpi_write(&self->platform, &self->mem, &self->rsdp, &self->why), 0);
+	ASSERT_EQ(write_tables(self), 0);
 	rsdp = self->mem.host + self->rsdp;
 	/* Where kernels without a boot_params look: 16-byte steps from 0xe0000 to 0xfffff. */
 	EXPECT_EQ(self->rsdp % 16, 0);
@@ -126,15 +137,15 @@ TEST_F(acpi, rsdp_and_checksums)
 	EXPECT_NE(find(&self->mem, self->rsdp, "APIC"), NULL);
 	EXPECT_NE(find(&self->mem, self->rsdp, "DSDT"), NULL);
 	/* The area is written to its end, and nothing before it. */
-	EXPECT_EQ(self->mem.host[BOOT_ACPI_GPA + BOOT_ACPI_SIZE - 1], 0);
-	EXPECT_EQ(self->mem.host[BOOT_ACPI_GPA - 1], 0xaa);
+	EXPECT_EQ(self->mem.host[BOOT_TABLES_GPA + BOOT_TABLES_SIZE - 1], 0);
+	EXPECT_EQ(self->mem.host[BOOT_TABLES_GPA - 1], 0xaa);
 }
 
 TEST_F(acpi, fadt)
 {
 	const uint8_t *fadt;
 
-	ASSERT_EQ(acpi_write(&self->platform, &self->mem, &self->rsdp, &self->why), 0);
+	ASSERT_EQ(write_tables(self), 0);
 	fadt = find(&self->mem, self->rsdp, "FACP");
 	ASSERT_NE(fadt, NULL);
 	EXPECT_EQ(get(fadt + 4, 4), 276);
@@ -165,7 +176,7 @@ TEST_F(acpi, madt)
 		const uint8_t *madt;
 
 		self->platform.cpus = cpus;
-		ASSERT_EQ(acpi_write(&self->platform, &self->mem, &self->rsdp, &self->why), 0);
+		ASSERT_EQ(write_tables(self), 0);
 		madt = find(&self->mem, self->rsdp, "APIC");
 		ASSERT_NE(madt, NULL);
 		ASSERT_EQ(get(madt + 4, 4), 44 + 8 * cpus + 12);
@@ -327,7 +338,7 @@ TEST_F(acpi, dsdt)
 	const uint8_t *dsdt;
 	uint32_t s5[2];
 
-	ASSERT_EQ(acpi_write(&self->platform, &self->mem, &self->rsdp, &self->why), 0);
+	ASSERT_EQ(write_tables(self), 0);
 	dsdt = find(&self->mem, self->rsdp, "DSDT");
 	ASSERT_NE(dsdt, NULL);
 	EXPECT_EQ(dsdt[8], 2);
@@ -378,7 +389,7 @@ TEST_F(acpi, dsdt_with_any_number_of_devices)
 		for (unsigned int i = 0; i < n; i++)
 			self->platform.device[i] = (struct platform_device){
 				PLATFORM_VIRTIO_MMIO, 0xd0000000 + 0x1000 * i, 0x1000, i};
-		ASSERT_EQ(acpi_write(&self->platform, &self->mem, &self->rsdp, &self->why), 0);
+		ASSERT_EQ(write_tables(self), 0);
 		dsdt = find(&self->mem, self->rsdp, "DSDT");
 		ASSERT_NE(dsdt, NULL);
 		ASSERT_EQ(read_dsdt(dsdt, found, s5), n);
@@ -401,7 +412,7 @@ TEST_F(acpi, iasl_reads_the_dsdt)
 
 	if (system("command -v iasl >/dev/null 2>&1"))
 		SKIP(return, "iasl is not installed");
-	ASSERT_EQ(acpi_write(&self->platform, &self->mem, &self->rsdp, &self->why), 0);
+	ASSERT_EQ(write_tables(self), 0);
 	dsdt = find(&self->mem, self->rsdp, "DSDT");
 	ASSERT_NE(dsdt, NULL);
 	ASSERT_NE(mkdtemp(dir), NULL);
@@ -435,25 +446,25 @@ TEST_F(acpi, what_cannot_be_said_is_refused)
 	struct platform *p = &self->platform;
 
 	p->cpus = 0;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -EINVAL);
+	EXPECT_EQ(write_tables(self), -EINVAL);
 	p->cpus = PLATFORM_MAX_CPUS + 1;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -EINVAL);
+	EXPECT_EQ(write_tables(self), -EINVAL);
 	p->cpus = 1;
 	p->ndevices = PLATFORM_MAX_DEVICES + 1;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -EINVAL);
+	EXPECT_EQ(write_tables(self), -EINVAL);
 	p->ndevices = 4;
 	p->device[2].base = 1ull << 32;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -EINVAL);
+	EXPECT_EQ(write_tables(self), -EINVAL);
 	p->device[2].base = 0xfffff000;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), 0);
+	EXPECT_EQ(write_tables(self), 0);
 	p->device[2].size = 0x1001;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -EINVAL);
+	EXPECT_EQ(write_tables(self), -EINVAL);
 	p->device[2].size = 0x1000;
 	p->device[0].size = 256;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -EINVAL);
+	EXPECT_EQ(write_tables(self), -EINVAL);
 	p->device[0].size = 8;
 	self->mem.size = RAM - 1;
-	EXPECT_EQ(acpi_write(p, &self->mem, &self->rsdp, &self->why), -ENOMEM);
+	EXPECT_EQ(write_tables(self), -ENOMEM);
 	EXPECT_NE(strstr(self->why.text, "--mem"), NULL);
 }
 

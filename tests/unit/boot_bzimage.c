@@ -120,7 +120,9 @@ static int try_open(FIXTURE_DATA(bzimage) * self, size_t size)
 
 static int finish(FIXTURE_DATA(bzimage) * self, const char *cmdline, uint64_t at, uint64_t size)
 {
-	return kernel_finish(&self->kernel, &self->mem, &self->platform, cmdline, at, size, 0xe0000,
+	static const struct boot_tables tables = {.rsdp = 0xe0000, .setup_data = 0xe1000};
+
+	return kernel_finish(&self->kernel, &self->mem, &self->platform, cmdline, at, size, &tables,
 			     &self->entry, &self->why);
 }
 
@@ -146,9 +148,8 @@ TEST_F(bzimage, a_good_one_is_loaded)
 
 	memset(zero, 0xaa, 4096);
 	ASSERT_EQ(finish(self, "quiet panic=-1", self->initrd, 12345), 0);
-	EXPECT_EQ(self->entry.mode, BOOT_LONG64);
 	EXPECT_EQ(self->entry.rip, 0x1000200);
-	EXPECT_EQ(self->entry.info, BOOT_ZERO_GPA);
+	EXPECT_EQ(self->entry.params, BOOT_ZERO_GPA);
 
 	EXPECT_EQ(get(zero + 0x070, 8), 0xe0000);
 	EXPECT_EQ(get(zero + 0x0c0, 4), 0);
@@ -159,7 +160,7 @@ TEST_F(bzimage, a_good_one_is_loaded)
 	EXPECT_EQ(get(zero + 0x218, 4), 0x1124000);
 	EXPECT_EQ(get(zero + 0x21c, 4), 12345);
 	EXPECT_EQ(get(zero + 0x228, 4), BOOT_CMDLINE_GPA);
-	EXPECT_EQ(get(zero + 0x250, 8), 0);
+	EXPECT_EQ(get(zero + 0x250, 8), 0xe1000);
 	/* The kernel's own header comes along, and nothing from behind it. */
 	EXPECT_EQ(memcmp(zero + 0x202, "HdrS", 4), 0);
 	EXPECT_EQ(get(zero + 0x260, 4), INIT_SIZE);
@@ -476,8 +477,8 @@ TEST_F(bzimage, random_damage_is_survived)
 		ASSERT_EQ(pwrite(fd, data, size, 0), size);
 		if (bzimage_ops.matches(data, size) && !bzimage_ops.open(&k, &self->why)) {
 			if (!kernel_load(&k, &self->mem, &self->initrd, &self->why) &&
-			    !kernel_finish(&k, &self->mem, &self->platform, "", self->initrd, 1, 0,
-					   &self->entry, &self->why))
+			    !kernel_finish(&k, &self->mem, &self->platform, "", self->initrd, 1,
+					   &(struct boot_tables){0}, &self->entry, &self->why))
 				loaded++;
 			if (!kernel_unpack(&k, &elf, &n, &self->why))
 				free(elf);

@@ -58,7 +58,7 @@ TEST(what_is_no_kernel_says_what_it_is)
 	EXPECT_NE(strstr(why.text, "a folder"), NULL);
 	/* A program is an ELF file, too. */
 	EXPECT_EQ(kernel_open(&kernel, "/proc/self/exe", &why), -ENOEXEC);
-	EXPECT_NE(strstr(why.text, "CONFIG_PVH"), NULL);
+	EXPECT_NE(strstr(why.text, "no Linux kernel"), NULL);
 	/* One that nobody writes to must not block. */
 	snprintf(fifo, sizeof(fifo), "%s.fifo", path);
 	ASSERT_EQ(mkfifo(fifo, 0600), 0);
@@ -137,8 +137,8 @@ TEST(memory_map)
 
 	/* What the loaders write below 1 MiB is RAM, the ACPI tables are not. */
 	EXPECT_LE(BOOT_CMDLINE_GPA + BOOT_CMDLINE_MAX, range[0].size);
-	EXPECT_EQ(range[1].base, BOOT_ACPI_GPA);
-	EXPECT_EQ(range[1].size, BOOT_ACPI_SIZE);
+	EXPECT_EQ(range[1].base, BOOT_TABLES_GPA);
+	EXPECT_EQ(range[1].size, BOOT_TABLES_SIZE);
 
 	platform.nram = 2;
 	platform.ram[0].size = 0xc0000000;
@@ -189,7 +189,7 @@ TEST_F(real, is_loaded)
 	ASSERT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), 0);
 	EXPECT_GT(self->initrd, self->kernel.size);
 	ASSERT_EQ(kernel_finish(&self->kernel, &self->mem, &self->platform, "quiet", self->initrd,
-				4096, 0xe0000, &self->entry, &self->why),
+				4096, &(struct boot_tables){0}, &self->entry, &self->why),
 		  0);
 	EXPECT_NE(self->mem.host[self->entry.rip], 0);
 }
@@ -223,11 +223,11 @@ TEST_F(real, is_unpacked)
 		TH_LOG("%s", self->why.text);
 	}
 	unlink(path);
-	EXPECT_EQ(self->kernel.format, KERNEL_PVH);
+	EXPECT_EQ(self->kernel.format, KERNEL_ELF);
 	EXPECT_STREQ(self->kernel.release, release);
 	EXPECT_EQ(kernel_load(&self->kernel, &self->mem, &self->initrd, &self->why), 0);
 	EXPECT_EQ(kernel_finish(&self->kernel, &self->mem, &self->platform, "quiet", self->initrd,
-				4096, 0xe0000, &self->entry, &self->why),
+				4096, &(struct boot_tables){0}, &self->entry, &self->why),
 		  0);
 	EXPECT_NE(self->mem.host[self->entry.rip], 0);
 }

@@ -109,7 +109,7 @@ TEST_F(kernels, packed_one)
 	write_kernel("vmlinux.gz", NULL, true);
 	CHOOSE("vmlinux.gz");
 	EXPECT_STREQ(self->choice.path, "vmlinux.gz");
-	EXPECT_EQ(self->choice.kernel.format, KERNEL_PVH);
+	EXPECT_EQ(self->choice.kernel.format, KERNEL_ELF);
 	EXPECT_STREQ(self->choice.kernel.release, "0.1-test");
 	/* Again, out of the cache. */
 	CHOOSE("vmlinux.gz");

@@ -102,6 +102,7 @@ TEST(bad_words)
 			 "warn,ops");
 	EXPECT_COMPLAINT("'' is no kind", "--fail-on", "oops,");
 	EXPECT_COMPLAINT("'uring'", "--io", "uring");
+	EXPECT_COMPLAINT("'fdt'", "--firmware", "fdt");
 	EXPECT_COMPLAINT("--kernel", "--kernel", "");
 }
 

@@ -181,7 +181,8 @@ static const char config[] =
 	"CONFIG_MULTIUSER=y\nCONFIG_VIRTIO_MMIO=y\nCONFIG_VIRTIO_CONSOLE=y\nCONFIG_9P_FS=y\n"
 	"CONFIG_NET_9P_VIRTIO=y\nCONFIG_9P_FS_POSIX_ACL=y\nCONFIG_OVERLAY_FS=y\n"
 	"CONFIG_HW_RANDOM_VIRTIO=y\nCONFIG_PRINTK=y\nCONFIG_SERIAL_8250_CONSOLE=y\n"
-	"CONFIG_ACPI=y\n";
+	"CONFIG_ACPI=y\nCONFIG_OF=n\nCONFIG_OF_EARLY_FLATTREE=n\nCONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=n\n"
+	"CONFIG_X86_MPPARSE=y\nCONFIG_PVPANIC_MMIO=y\n";
 
 /* The same, with other values: "9P_FS=m ACPI=n". */
 static void write_config(const char *other)
@@ -247,9 +248,58 @@ TEST_F(plan, a_kernel_that_lacks_something)
 	EXPECT_EQ(NEED("9P_FS_POSIX_ACL=n", "--root=other", "--share=src,posixacl"), -ENOTSUP);
 	SAYS("CONFIG_9P_FS_POSIX_ACL:");
 	EXPECT_EQ(NEED("ACPI=n", "--root=other"), -ENOTSUP);
-	SAYS("CONFIG_ACPI or CONFIG_OF or CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES:");
+	SAYS("CONFIG_ACPI or CONFIG_OF_EARLY_FLATTREE or CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES:");
 	EXPECT_EQ(NEED("SERIAL_8250_CONSOLE=n", "--root=other"), 0);
 	EXPECT_NE(strstr(self->plan.notes.text, "CONFIG_SERIAL_8250_CONSOLE"), NULL);
+}
+
+TEST_F(plan, how_the_guest_learns_of_its_machine)
+{
+	static const struct {
+		const char *config, *option;
+		int firmware; /* or an error */
+	} cases[] = {
+		{ "OF_EARLY_FLATTREE=y VIRTIO_MMIO_CMDLINE_DEVICES=y", NULL, FIRMWARE_ACPI },
+		{ "ACPI=n OF_EARLY_FLATTREE=y VIRTIO_MMIO_CMDLINE_DEVICES=y", NULL, FIRMWARE_DTB },
+		{ "ACPI=n OF=y VIRTIO_MMIO_CMDLINE_DEVICES=y X86_MPPARSE=y", NULL, FIRMWARE_CMDLINE },
+		{ "VIRTIO_MMIO_CMDLINE_DEVICES=y X86_MPPARSE=y", "--firmware=cmdline", FIRMWARE_CMDLINE },
+		{ "OF_EARLY_FLATTREE=y", "--firmware=dtb", FIRMWARE_DTB },
+		{ "OF_EARLY_FLATTREE=n", "--firmware=dtb", -ENOTSUP },
+		{ "ACPI=n OF_EARLY_FLATTREE=y", "--firmware=acpi", -ENOTSUP },
+		{ "VIRTIO_MMIO_CMDLINE_DEVICES=y X86_MPPARSE=n", "--firmware=cmdline", -ENOTSUP },
+	};
+	const struct platform platform = {
+		.cpus = 1,
+		.ndevices = 1,
+		.device = { { PLATFORM_VIRTIO_MMIO, 0xd0000000, 0x1000, 16 } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int err = NEED(cases[i].config, "--root=other", "--append=mine",
+			       (char *)cases[i].option);
+
+		TH_LOG("case %zu: %s", i, err ? self->why.text : "");
+		EXPECT_EQ(err ? err : (int)self->plan.firmware, cases[i].firmware);
+		if (err)
+			continue;
+		/* The user's words come last. */
+		ASSERT_EQ(plan_describe(&self->plan, &platform, &self->why), 0);
+		EXPECT_EQ(strncmp(self->plan.cmdline, "virtio_mmio.device=0x1000@0xd0000000:16 console=", 48) == 0,
+			  cases[i].firmware == FIRMWARE_CMDLINE);
+		EXPECT_STREQ(strrchr(self->plan.cmdline, ' '), " mine");
+	}
+	EXPECT_EQ(NEED("ACPI=n OF_EARLY_FLATTREE=y", "--root=other", "--firmware=cmdline"), -ENOTSUP);
+	SAYS(": CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES:");
+	/* Nothing is known. */
+	unlink("config-0.1-plan");
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	ASSERT_EQ(MAKE("--root=other"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_EQ(self->plan.firmware, FIRMWARE_ACPI);
+	plan_free(&self->plan);
+	options_free(&self->opt);
+	ASSERT_EQ(MAKE("--root=other", "--firmware=dtb"), 0) TH_LOG("%s", self->why.text);
+	EXPECT_EQ(self->plan.firmware, FIRMWARE_DTB);
 }
 
 TEST_F(plan, a_kernel_with_modules)

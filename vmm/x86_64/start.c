@@ -37,31 +37,24 @@ static struct kvm_segment flat(uint16_t selector, uint8_t type, bool long_mode)
 	};
 }
 
-static void set_sregs(struct kvm_sregs *sregs, const struct boot_entry *entry)
+static void set_sregs(struct kvm_sregs *sregs)
 {
-	bool long_mode = entry->mode == BOOT_LONG64;
-
-	sregs->cs = flat(BOOT_CS, 0xb, long_mode); /* execute, read, accessed */
+	sregs->cs = flat(BOOT_CS, 0xb, true); /* execute, read, accessed */
 	sregs->ds = flat(BOOT_DS, 0x3, false);	   /* read, write, accessed */
 	sregs->es = sregs->ds;
 	sregs->fs = sregs->ds;
 	sregs->gs = sregs->ds;
 	sregs->ss = sregs->ds;
-	/* PVH: a busy 32-bit task state segment with base 0 and limit 0x67. */
+	/* Long mode has no task without a busy task state segment. */
 	sregs->tr = (struct kvm_segment){ .limit = 0x67, .type = 0xb, .present = 1 };
 	sregs->gdt.base = BOOT_GDT_GPA;
 	sregs->gdt.limit = 4 * 8 - 1;
 	sregs->idt.base = 0;
 	sregs->idt.limit = 0;
-	sregs->cr0 = CR0_PE | CR0_ET;
-	sregs->cr4 = 0;
-	sregs->efer = 0;
-	if (long_mode) {
-		sregs->cr3 = BOOT_PT_GPA;
-		sregs->cr4 |= CR4_PAE;
-		sregs->cr0 |= CR0_PG;
-		sregs->efer |= EFER_LME | EFER_LMA;
-	}
+	sregs->cr0 = CR0_PE | CR0_ET | CR0_PG;
+	sregs->cr3 = BOOT_PT_GPA;
+	sregs->cr4 = CR4_PAE;
+	sregs->efer = EFER_LME | EFER_LMA;
 }
 
 static int set_msrs(struct vcpu *vcpu)
@@ -97,14 +90,11 @@ int vcpu_setup(struct vcpu *vcpu, const struct boot_entry *entry, struct why *wh
 
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		goto fail;
-	set_sregs(&sregs, entry);
+	set_sregs(&sregs);
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0)
 		goto fail;
 	regs.rip = entry->rip;
-	if (entry->mode == BOOT_LONG64)
-		regs.rsi = entry->info;
-	else
-		regs.rbx = entry->info;
+	regs.rsi = entry->params;
 	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
 		goto fail;
 	return 0;

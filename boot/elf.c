@@ -1,73 +1,45 @@
 // SPDX-License-Identifier: MIT
-/* ELF kernels (vmlinux), by the PVH entry point (Xen's documents misc/pvh and hvm/start_info). */
+/*
+ * ELF kernels (vmlinux), by their own entry point, which is the one that a bzImage jumps to when it has
+ * unpacked itself: startup_64, with the same state as "64-bit boot protocol" of Documentation/arch/x86/boot
+ * asks for. Every 64-bit Linux has it, and it takes what bzImage takes: a device tree, too.
+ */
 #include "boot/boot.h"
 #include "boot/loader.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include <asm/bootparam.h>
 #include <elf.h>
 
-#define NOTE_XEN	  "Xen"
-#define NOTE_PHYS32_ENTRY 18
 #define SEGMENTS_MAX	  64  /* Linux has five */
 #define SECTIONS_MAX	  256 /* Linux has forty, and as many with debug information */
 
 /* x86's COMMAND_LINE_SIZE, less the NUL: Linux cuts what is longer without a word. */
 #define CMDLINE_MAX 2047
 
-#define START_MAGIC   0x336ec578u
-#define START_VERSION 1
-
-/* Xen's start_info document, version 1: "layout of each entry" of the three blocks. */
-struct start_info {
-	uint32_t magic;
-	uint32_t version;
-	uint32_t flags;
-	uint32_t modules;
-	uint64_t module_list;
-	uint64_t cmdline;
-	uint64_t rsdp;
-	uint64_t memory_map;
-	uint32_t memory_ranges;
-	uint32_t reserved;
+/*
+ * A vmlinux has no setup header. This one says what Linux looks for: that there is one, and of a protocol
+ * that has all fields which are filled in.
+ */
+static const struct setup_header header_of_elf = {
+	.boot_flag = BOOT_FLAG,
+	.header = HEADER_MAGIC,
+	.version = VERSION_2_12,
+	.loadflags = LOADED_HIGH,
 };
-
-struct start_module {
-	uint64_t base;
-	uint64_t size;
-	uint64_t cmdline;
-	uint64_t reserved;
-};
-
-struct start_range {
-	uint64_t base;
-	uint64_t size;
-	uint32_t type;
-	uint32_t reserved;
-};
-
-/* All of it lies in one page, in this order. */
-struct start_page {
-	struct start_info info;
-	struct start_module module;
-	struct start_range range[BOOT_RANGES_MAX];
-};
-
-_Static_assert(sizeof(struct start_info) == 56 && sizeof(struct start_module) == 32 &&
-		       sizeof(struct start_range) == 24,
-	       "layouts of the start_info document");
-_Static_assert(BOOT_PVH_GPA + sizeof(struct start_page) <= BOOT_ZERO_GPA, "fits its place");
 
 /* What we need of an ELF kernel, checked. Segments with nothing to load are left out. */
-struct pvh {
+struct elf {
 	Elf64_Phdr segment[SEGMENTS_MAX];
 	size_t nsegments;
 	uint64_t entry;
 	uint64_t end; /* first address above all segments, .bss and .brk included */
+	bool loadable;
 };
 
-static bool pvh_matches(const uint8_t *data, size_t size)
+static bool elf_matches(const uint8_t *data, size_t size)
 {
 	return size >= SELFMAG && !memcmp(data, ELFMAG, SELFMAG);
 }
@@ -127,97 +99,61 @@ static int check_header(const struct kernel *kernel, Elf64_Ehdr *header, struct 
 	return 0;
 }
 
-/*
- * Looks for the entry point in a PT_NOTE segment that lies inside the file; 0 if it is not there.
- * Name and descriptor are padded to the segment's alignment, counted from its start. The sizes in a
- * note are 32 bits wide, so that no sum of them overflows 64.
- */
-static uint64_t find_entry(const struct kernel *kernel, const Elf64_Phdr *segment)
-{
-	const uint8_t *notes = kernel->data + segment->p_offset;
-	uint64_t size = segment->p_filesz, pad = segment->p_align == 8 ? 7 : 3;
-	uint64_t at = 0;
-
-	while (at < size && size - at >= sizeof(Elf64_Nhdr)) {
-		uint64_t name, desc, entry = 0;
-		Elf64_Nhdr note;
-
-		memcpy(&note, notes + at, sizeof(note));
-		name = at + sizeof(note);
-		desc = (name + note.n_namesz + pad) & ~pad;
-		if (desc > size || note.n_descsz > size - desc)
-			return 0;
-		if (note.n_type == NOTE_PHYS32_ENTRY && note.n_namesz == sizeof(NOTE_XEN) &&
-		    !memcmp(notes + name, NOTE_XEN, sizeof(NOTE_XEN)) &&
-		    (note.n_descsz == 4 || note.n_descsz == 8)) {
-			memcpy(&entry, notes + desc, note.n_descsz);
-			return entry;
-		}
-		at = (desc + note.n_descsz + pad) & ~pad;
-	}
-	return 0;
-}
-
-/* Takes a PT_LOAD segment up into pvh; false if it cannot be loaded anywhere. */
-static bool add_segment(const Elf64_Phdr *segment, struct pvh *pvh)
+/* Takes a PT_LOAD segment up into elf; false if it cannot be loaded anywhere. */
+static bool add_segment(const Elf64_Phdr *segment, struct elf *elf)
 {
 	if (!segment->p_memsz)
 		return true;
 	if (segment->p_filesz > segment->p_memsz || segment->p_paddr < BOOT_HIGH ||
 	    segment->p_paddr > UINT64_MAX - segment->p_memsz)
 		return false;
-	pvh->segment[pvh->nsegments++] = *segment;
-	if (pvh->end < segment->p_paddr + segment->p_memsz)
-		pvh->end = segment->p_paddr + segment->p_memsz;
+	elf->segment[elf->nsegments++] = *segment;
+	if (elf->end < segment->p_paddr + segment->p_memsz)
+		elf->end = segment->p_paddr + segment->p_memsz;
 	return true;
 }
 
-static bool entry_is_loaded(const struct pvh *pvh)
+static bool entry_is_loaded(const struct elf *elf)
 {
-	for (size_t i = 0; i < pvh->nsegments; i++) {
-		const Elf64_Phdr *segment = &pvh->segment[i];
+	for (size_t i = 0; i < elf->nsegments; i++) {
+		const Elf64_Phdr *segment = &elf->segment[i];
 
-		if (pvh->entry >= segment->p_paddr &&
-		    pvh->entry - segment->p_paddr < segment->p_filesz)
+		if (elf->entry >= segment->p_paddr &&
+		    elf->entry - segment->p_paddr < segment->p_filesz)
 			return true;
 	}
 	return false;
 }
 
-/* -ENOENT: it has no entry point. */
-static int parse(const struct kernel *kernel, struct pvh *pvh, struct why *why)
+/* The headers and what they say; whether it can be loaded is another question. */
+static int read_segments(const struct kernel *kernel, struct elf *elf, struct why *why)
 {
-	bool loadable = true;
 	Elf64_Ehdr header = {0};
 	int err = check_header(kernel, &header, why);
 
 	if (err)
 		return err;
-	*pvh = (struct pvh){0};
+	*elf = (struct elf){.entry = header.e_entry, .loadable = true};
 	for (unsigned int i = 0; i < header.e_phnum; i++) {
 		Elf64_Phdr segment;
 
 		memcpy(&segment, kernel->data + header.e_phoff + i * sizeof(segment),
 		       sizeof(segment));
-		if (segment.p_type != PT_LOAD && segment.p_type != PT_NOTE)
+		if (segment.p_type != PT_LOAD)
 			continue;
 		if (!in_file(kernel, segment.p_offset, segment.p_filesz))
 			return boot_truncated(kernel, why);
-		if (segment.p_type == PT_LOAD)
-			loadable &= add_segment(&segment, pvh);
-		else if (!pvh->entry)
-			pvh->entry = find_entry(kernel, &segment);
+		elf->loadable &= add_segment(&segment, elf);
 	}
-	/* First of all: a program that is no kernel has segments at any address. */
-	if (!pvh->entry)
-		return why_fail(why, -ENOENT,
-				"%s has no PVH entry point (no Xen note of type 18), so it cannot "
-				"be booted as an ELF file; build it with CONFIG_PVH=y or give its "
-				"bzImage.",
-				kernel->path);
-	if (!loadable || !entry_is_loaded(pvh))
-		return boot_truncated(kernel, why);
+	elf->loadable &= entry_is_loaded(elf);
 	return 0;
+}
+
+static int parse(const struct kernel *kernel, struct elf *elf, struct why *why)
+{
+	int err = read_segments(kernel, elf, why);
+
+	return err || elf->loadable ? err : boot_truncated(kernel, why);
 }
 
 /* A piece of the kernel's data, until one is found to have what is searched for. */
@@ -291,46 +227,41 @@ struct kconfig *kernel_config(const struct kernel *kernel)
 {
 	struct kconfig *config = NULL;
 
-	if (kernel->format == KERNEL_PVH || kernel->format == KERNEL_ELF)
+	if (kernel->format == KERNEL_ELF)
 		search_data(kernel, find_config, &config);
 	return config;
 }
 
-static int pvh_open(struct kernel *kernel, struct why *why)
+static int elf_open(struct kernel *kernel, struct why *why)
 {
-	struct pvh pvh;
-	int err = parse(kernel, &pvh, why);
+	struct elf elf;
+	int err = read_segments(kernel, &elf, why);
 
-	if (!err)
-		search_data(kernel, find_banner, kernel);
-	return err == -ENOENT ? -ENOEXEC : err;
-}
-
-int pvh_open_unpacked(struct kernel *kernel, struct why *why)
-{
-	struct pvh pvh;
-	int err = parse(kernel, &pvh, why);
-
-	kernel->format = err ? KERNEL_ELF : KERNEL_PVH;
-	if (err && err != -ENOENT)
+	if (err)
 		return err;
 	if (!kernel->release[0])
 		search_data(kernel, find_banner, kernel);
-	return 0;
+	/* First of all: a program that is no kernel has segments at any address. */
+	if (!kernel->release[0])
+		return why_fail(why, -ENOEXEC,
+				"%s is an ELF file but no Linux kernel (it has no \"Linux version\" in "
+				"it); give the vmlinux at the top of a build tree, or a bzImage.",
+				kernel->path);
+	return parse(kernel, &elf, why);
 }
 
-static int pvh_load(const struct kernel *kernel, const struct boot_mem *mem, uint64_t *initrd_gpa,
+static int elf_load(const struct kernel *kernel, const struct boot_mem *mem, uint64_t *initrd_gpa,
 		    struct why *why)
 {
-	struct pvh pvh;
-	int err = parse(kernel, &pvh, why);
+	struct elf elf;
+	int err = parse(kernel, &elf, why);
 
 	if (!err)
-		err = boot_check_ram(kernel, mem, pvh.end, why);
+		err = boot_check_ram(kernel, mem, elf.end, why);
 	if (err)
 		return err;
-	for (size_t i = 0; i < pvh.nsegments; i++) {
-		const Elf64_Phdr *segment = &pvh.segment[i];
+	for (size_t i = 0; i < elf.nsegments; i++) {
+		const Elf64_Phdr *segment = &elf.segment[i];
 		uint8_t *to = boot_slice(mem, segment->p_paddr, segment->p_memsz);
 
 		/* What follows in memory is zero already. */
@@ -338,67 +269,36 @@ static int pvh_load(const struct kernel *kernel, const struct boot_mem *mem, uin
 		if (err)
 			return err;
 	}
-	*initrd_gpa = boot_page_up(pvh.end);
+	*initrd_gpa = boot_page_up(elf.end);
 	return 0;
 }
 
-static int pvh_finish(const struct kernel *kernel, const struct boot_mem *mem,
+static int elf_finish(const struct kernel *kernel, const struct boot_mem *mem,
 		      const struct platform *platform, const char *cmdline, uint64_t initrd_gpa,
-		      uint64_t initrd_size, uint64_t rsdp_gpa, struct boot_entry *entry,
-		      struct why *why)
+		      uint64_t initrd_size, const struct boot_tables *tables,
+		      struct boot_entry *entry, struct why *why)
 {
-	struct boot_range range[BOOT_RANGES_MAX];
-	struct start_page *page;
-	struct pvh pvh;
-	size_t n;
+	struct elf elf;
 	int err;
 
-	err = parse(kernel, &pvh, why);
+	err = parse(kernel, &elf, why);
 	if (!err)
-		err = boot_check_ram(kernel, mem, pvh.end, why);
-	/* Linux takes the initramfs's address and size as 32 bits each (init_pvh_bootparams()). */
+		err = boot_check_ram(kernel, mem, elf.end, why);
 	if (!err)
-		err = boot_check_initrd(mem, pvh.end, BOOT_4GIB, initrd_gpa, initrd_size, why);
+		err = boot_check_initrd(mem, elf.end, BOOT_4GIB, initrd_gpa, initrd_size, why);
 	if (!err)
 		err = boot_write_cmdline(mem, cmdline, CMDLINE_MAX, why);
 	if (err)
 		return err;
-
-	/* pvh.end is above 1 MiB and inside the RAM, so the fixed place is there. */
-	page = boot_slice(mem, BOOT_PVH_GPA, sizeof(*page));
-	*page = (struct start_page){
-		.info =
-			{
-				.magic = START_MAGIC,
-				.version = START_VERSION,
-				.modules = initrd_size ? 1 : 0,
-				.module_list = BOOT_PVH_GPA + offsetof(struct start_page, module),
-				.cmdline = BOOT_CMDLINE_GPA,
-				.rsdp = rsdp_gpa,
-				.memory_map = BOOT_PVH_GPA + offsetof(struct start_page, range),
-			},
-		.module = {.base = initrd_gpa, .size = initrd_size},
-	};
-	n = boot_memory_map(platform, range);
-	for (size_t i = 0; i < n; i++)
-		page->range[i] = (struct start_range){
-			.base = range[i].base,
-			.size = range[i].size,
-			.type = range[i].type,
-		};
-	page->info.memory_ranges = (uint32_t)n;
-
-	*entry = (struct boot_entry){
-		.mode = BOOT_PVH32,
-		.rip = pvh.entry,
-		.info = BOOT_PVH_GPA,
-	};
+	/* elf.end is above 1 MiB and inside the RAM, so the fixed places are there. */
+	boot_write_params(mem, platform, &header_of_elf, initrd_gpa, initrd_size, tables);
+	*entry = (struct boot_entry){.rip = elf.entry, .params = BOOT_ZERO_GPA};
 	return 0;
 }
 
-const struct kernel_ops pvh_ops = {
-	.matches = pvh_matches,
-	.open = pvh_open,
-	.load = pvh_load,
-	.finish = pvh_finish,
+const struct kernel_ops elf_ops = {
+	.matches = elf_matches,
+	.open = elf_open,
+	.load = elf_load,
+	.finish = elf_finish,
 };
