@@ -17,7 +17,8 @@
 #define POWER_RESET_VALUE 1
 #define POWER_S5_TYPE	  5 /* SLP_TYP in the DSDT's \_S5 */
 
-#define KBC_PORT 0x64
+#define KBC_PORT	0x64
+#define KBC_OUTPUT_FULL 0x01 /* of its status */
 
 enum power_event { POWER_NONE, POWER_OFF, POWER_RESTART };
 

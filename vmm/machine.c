@@ -117,8 +117,12 @@ static void kbc_bus_read(void *dev, uint64_t offset, void *data, unsigned int le
 {
 	(void)dev;
 	(void)offset;
-	/* Status: input buffer empty, so that a reset pulse is sent at once. */
+	/*
+	 * Status: the input buffer is empty, so that a reset pulse is sent at once; the output buffer never is,
+	 * by which a driver that probes for a keyboard sees at once that there is none.
+	 */
 	memset(data, 0, len);
+	*(uint8_t *)data = KBC_OUTPUT_FULL;
 }
 
 static void kbc_bus_write(void *dev, uint64_t offset, const void *data, unsigned int len)

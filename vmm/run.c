@@ -53,6 +53,7 @@ static int open_loop(struct run *run, struct why *why)
 		{ &run->boot_fd, run_boot_timed_out },
 		{ &run->grace_fd, run_grace_over },
 		{ &run->tick_fd, run_ticked },
+		{ &run->halt_fd, run_look_at_halt },
 	};
 	int err;
 
@@ -208,7 +209,7 @@ static void tear_down(struct run *run)
 	if (run->plan_made)
 		plan_free(&run->plan);
 	for (int *fd = (int[]){ run->result_fd, run->wake_fd, run->signal_fd, run->timeout_fd,
-				run->boot_fd, run->grace_fd, run->tick_fd, -2 };
+				run->boot_fd, run->grace_fd, run->tick_fd, run->halt_fd, -2 };
 	     *fd != -2; fd++)
 		if (*fd >= 0)
 			close(*fd);
@@ -229,6 +230,7 @@ int run_main(int argc, char **argv)
 	run.timeout_fd = -1;
 	run.boot_fd = -1;
 	run.grace_fd = -1;
+	run.halt_fd = -1;
 	run.tick_fd = -1;
 	run.core.fd = -1;
 	/* A guest that writes past `ulimit -f` gets EFBIG, as it should. */
@@ -253,6 +255,7 @@ int run_main(int argc, char **argv)
 			run_set_timer(run.timeout_fd, run.opt.timeout_ms);
 		if (run.opt.boot_timeout_ms && !run.outcome.moment[MOMENT_COMMAND])
 			run_set_timer(run.boot_fd, run.opt.boot_timeout_ms);
+		run_set_timer(run.halt_fd, RUN_HALT_MS);
 		err = loop_run(run.loop);
 		if (err)
 			run_finish(&run, REASON_VMM_FAILED, STATUS_VMM_FAILED,

@@ -43,6 +43,7 @@ struct run {
 	int boot_fd;	/* --boot-timeout */
 	int grace_fd;	/* after a panic */
 	int tick_fd;	/* while the log is waited for */
+	int halt_fd;	/* each second: has the guest halted? */
 	bool plan_made, machine_made, log_made;
 	bool draining;
 	bool stuck; /* a vCPU thread does not come back: nothing can be freed */
@@ -60,6 +61,8 @@ struct run {
 	/* What was left of these timers when gdb took hold of the guest. */
 	struct itimerspec timeout_left, boot_left, grace_left, tick_left;
 };
+
+#define RUN_HALT_MS 1000
 
 /* The moment is now. */
 void run_mark(struct run *run, enum moment moment);
@@ -95,6 +98,7 @@ void run_timed_out(void *arg, short revents);
 void run_boot_timed_out(void *arg, short revents);
 void run_ticked(void *arg, short revents);
 void run_grace_over(void *arg, short revents);
+void run_look_at_halt(void *arg, short revents);
 /* The user typed Ctrl-A x. */
 void run_on_quit(void *arg);
 /* A timerfd expires once, in so long; 0: not at all. */

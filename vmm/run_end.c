@@ -313,6 +313,18 @@ void run_grace_over(void *arg, short revents)
 	finish_panicked(arg);
 }
 
+/* Without ACPI the kernel has no switch: who powers off comes to a halt. */
+void run_look_at_halt(void *arg, short revents)
+{
+	struct run *run = arg;
+
+	(void)revents;
+	if (vm_halted(&run->machine.vm))
+		vm_set_end(&run->machine.vm, VM_POWERED_OFF, NULL);
+	else
+		run_set_timer(run->halt_fd, RUN_HALT_MS);
+}
+
 /* ---- the report ---- */
 
 static void show_line(void *arg, const char *text)

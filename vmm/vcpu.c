@@ -123,6 +123,18 @@ static enum vcpu_exit kind_of(const struct kvm_run *run)
 	}
 }
 
+/* After a kick: whether the CPU is in HLT with interrupts off, or was never started. */
+static void look_at_halt(struct vcpu *vcpu)
+{
+	struct kvm_mp_state mp;
+	bool halted = false;
+
+	if (ioctl(vcpu->fd, KVM_GET_MP_STATE, &mp) == 0)
+		halted = mp.mp_state == KVM_MP_STATE_HALTED ? !vcpu->run->if_flag :
+							      mp.mp_state != KVM_MP_STATE_RUNNABLE;
+	atomic_store(&vcpu->halted, halted ? atomic_load(&vcpu->halted) + 1 : 0);
+}
+
 void vcpu_loop(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -134,10 +146,13 @@ void vcpu_loop(struct vcpu *vcpu)
 			continue;
 		}
 		count_exit(vcpu, VCPU_EXIT_SIGNAL);
-		if (errno != EINTR && errno != EAGAIN)
+		if (errno != EINTR && errno != EAGAIN) {
 			fail(vcpu, strerror(errno), (unsigned long long)errno);
+			continue;
+		}
+		look_at_halt(vcpu);
 		/* Only here: an access to a device is complete when KVM has been entered again. */
-		else if (atomic_load_explicit(&vcpu->hold, memory_order_relaxed))
+		if (atomic_load_explicit(&vcpu->hold, memory_order_relaxed))
 			vcpu_park(vcpu);
 	}
 }

@@ -439,6 +439,24 @@ bool vm_stop(struct vm *vm, void (*meanwhile)(void *arg), void *arg)
 	return true;
 }
 
+/* Another CPU's lock is waited for so, too, but not for that long, and not by all. */
+#define HALTED_LOOKS 3
+
+bool vm_halted(struct vm *vm)
+{
+	unsigned int first = atomic_load(&vm->vcpu[0].halted);
+	bool all = first >= HALTED_LOOKS;
+
+	/* Where each finds itself when it comes back is seen at the next call. The others are left alone as
+	 * long as the first one works. */
+	for (unsigned int i = 0; i < vm->ncpus && (i == 0 || first); i++) {
+		all &= atomic_load(&vm->vcpu[i].halted) >= HALTED_LOOKS;
+		if (vm->vcpu[i].started)
+			pthread_kill(vm->vcpu[i].thread, VCPU_KICK_SIGNAL);
+	}
+	return all;
+}
+
 void vm_set_end(struct vm *vm, enum vm_end end, const char *failure)
 {
 	bool first;

@@ -60,6 +60,7 @@ struct vcpu {
 	bool started;
 	bool parked;	   /* waits for vm_resume(); under pause.lock */
 	_Atomic bool hold; /* it is to be parked */
+	_Atomic unsigned int halted; /* how many looks of vm_halted() in a row found it so */
 	_Atomic uint64_t exits[VCPU_EXITS]; /* written by its thread only */
 };
 
@@ -134,6 +135,11 @@ void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm, uint64_t cpus);
 /* On a vCPU's thread, outside of KVM: waits if it is to. */
 void vcpu_park(struct vcpu *vcpu);
+/*
+ * To be called again and again, seconds apart: true when every CPU waits in HLT with its interrupts off, and has at
+ * each of the last calls. Nothing of this machine's wakes it: so ends a guest without a power switch.
+ */
+bool vm_halted(struct vm *vm);
 
 /* A rising edge on a pin of the interrupt controller (gsi < IOAPIC_PINS). Any thread. */
 void vm_irq(struct vm *vm, uint32_t gsi);

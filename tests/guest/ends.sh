@@ -94,6 +94,9 @@ np --result "$T/result" -- poweroff -f
 check_end "poweroff -f" 122 power-off
 np --result "$T/result" -- reboot -f
 check_end "reboot -f" 122 restart
+# Seconds after: by the CPUs, which wait for nothing.
+np -c 2 --result "$T/result" -- halt -f
+check_end "halt -f" 122 power-off
 
 # What is cut off itself leaves a file that nobody takes for a result.
 echo "an earlier one" >"$T/result"
