@@ -92,6 +92,11 @@ KERNEL = $(BUILD)/kernel/vmlinux
 $(KERNEL): | $(BUILD)/unpack-kernel packages-kernel
 	@images/get-kernel $(BUILD)
 
+# One without ACPI, for tests that take minutes.
+.PHONY: own-kernel
+own-kernel: | packages-long
+	@tests/get-own-kernel $(BUILD)
+
 KSELFTEST = $(BUILD)/kselftest/kselftest_harness.h
 $(KSELFTEST): | packages-tests
 	@tests/get-kselftest $(BUILD)
@@ -267,7 +272,7 @@ TESTS = $(UNIT_TESTS) tests/fuzz.sh tests/make-run.sh tests/diod.sh tests/breakd
 test-long: export NINEPIN_LONG = 1
 test-long: TESTS += $(LONG_TESTS)
 test: | packages-bench
-test-long: | packages-long
+test-long: own-kernel | packages-long
 test test-long: $(UNIT_TESTS) $(FUZZERS) $(BUILD)/ninepin $(BUILD)/hostrun $(HELPERS) $(KERNEL) \
 		$(BREAKDOWN) $(BUILD)/bench/calls | packages-host
 	@tests/run-tests $(BUILD) $(TESTS)

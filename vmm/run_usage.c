@@ -61,6 +61,8 @@ const char run_ci_usage[] =
 	"  --result FILE        JSON: reason, status, kernel, times, reports in full, …\n"
 	"  --console-log FILE   the guest kernel's messages; -v, --verbose: on stderr\n"
 	"  --timing             at the end, on stderr: the boot's time line, CPU, memory\n"
+	"  --firmware acpi|dtb|cmdline   how the kernel learns of its machine\n"
+	"  --dump-dtb FILE      the machine's device tree\n"
 	"Reasons in the result, and their exit status:\n"
 	"  exit, signal         COMMAND's own, 128+N of signal N\n"
 	"  panic, report        120: the guest's kernel panicked, or --fail-on\n"
