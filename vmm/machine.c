@@ -20,11 +20,11 @@ _Static_assert(sizeof(lines) >= VIRTIO_BUS_MAX && VIRTIO_BUS_MAX >= MACHINE_MAX_
 	       "a line for each device");
 _Static_assert(PLATFORM_MAX_DEVICES >= MACHINE_MAX_SHARES + 5, "a place for each device");
 
-static void raise_line(void *arg)
+static void raise_isa_line(void *arg)
 {
 	const struct machine_line *line = arg;
 
-	vm_irq(line->vm, line->gsi);
+	vm_isa_irq(line->vm, line->gsi);
 }
 
 /* Notes a device in the description; returns its line. */
@@ -147,7 +147,7 @@ static void add_platform_devices(struct machine *m, const struct machine_config 
 	m->serial.output = config->serial_output;
 	m->serial_first = config->serial_first;
 	m->panicked = config->panicked;
-	m->serial.irq = raise_line;
+	m->serial.irq = raise_isa_line;
 	serial_init(&m->serial);
 	bus_add(&m->vm.pio, &(struct bus_range){
 		.base = SERIAL_PORT,

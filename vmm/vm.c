@@ -199,6 +199,17 @@ void vm_irq(struct vm *vm, uint32_t gsi)
 	ioapic_edge(&vm->ioapic, gsi);
 }
 
+void vm_isa_irq(struct vm *vm, uint32_t irq)
+{
+	struct kvm_irq_level line = { .irq = irq, .level = 1 };
+
+	vm_irq(vm, irq);
+	/* KVM's own IOAPIC is masked, and so are the 8259s' lines that a kernel takes elsewhere. */
+	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+	line.level = 0;
+	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+}
+
 static void ioapic_bus_read(void *dev, uint64_t offset, void *data, unsigned int len)
 {
 	uint32_t value = ioapic_read(dev, offset);
@@ -233,7 +244,7 @@ static void add_ioapic(struct vm *vm)
 
 /*
  * KVM's local interrupt controllers, and with them an IOAPIC and two 8259s that the guest is not told
- * of and nothing is connected to. KVM can leave these out (KVM_CAP_SPLIT_IRQCHIP), but then each
+ * of and only the serial port is connected to. KVM can leave these out (KVM_CAP_SPLIT_IRQCHIP), but then each
  * KVM_RUN takes longer, and there is no timer either.
  */
 static int make_controllers(struct vm *vm, struct why *why)

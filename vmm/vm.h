@@ -143,6 +143,11 @@ bool vm_halted(struct vm *vm);
 
 /* A rising edge on a pin of the interrupt controller (gsi < IOAPIC_PINS). Any thread. */
 void vm_irq(struct vm *vm, uint32_t gsi);
+/*
+ * The same of an ISA device, also on the 8259s' line of that number: a kernel with a device tree takes the ports of a
+ * PC for devices that no one has described, and their lines for the 8259s'.
+ */
+void vm_isa_irq(struct vm *vm, uint32_t irq);
 
 /* The machine ends for this reason; the first one counts. Any thread. */
 void vm_set_end(struct vm *vm, enum vm_end end, const char *failure);

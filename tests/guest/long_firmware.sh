@@ -17,10 +17,10 @@ for firmware in dtb cmdline; do
 			kept=
 			[ $kernel = vmlinux ] || kept=--no-unpack
 			own $kept -c $cpus -- sh -c 'nproc; cat there; echo back >back; cat /proc/interrupts'
-			what="$kernel, $firmware, $cpus CPUs"
-			check "$what" is "$status $(head -n 2 "$T/out" | tr '\n' ' ')" "0 $cpus here "
-			check "$what: what it wrote" is "$(cat "$TMPFS/back")" back
-			check "$what: interrupts through the IOAPIC" grep -q 'IO-APIC .* virtio' "$T/out"
+			name="$kernel, $firmware, $cpus CPUs"
+			check "$name" is "$status $(head -n 2 "$T/out" | tr '\n' ' ')" "0 $cpus here "
+			check "$name: what it wrote" is "$(cat "$TMPFS/back")" back
+			check "$name: interrupts through the IOAPIC" grep -q 'IO-APIC .* virtio' "$T/out"
 			rm -f "$TMPFS/back"
 		done
 	done
@@ -37,8 +37,8 @@ for firmware in dtb cmdline; do
 	check "$firmware: many devices" is "$status $(out)" "0 1 2 3 4 5 6 7 8 9 10 11 12 "
 
 	# More than the port's queue: its interrupt is needed.
-	own --console-log "$T/log" -- sh -c 'yes serial | head -n 1000 >/dev/ttyS0; echo done'
-	check "$firmware: the serial port" is "$status $(out) $(grep -c serial "$T/log")" "0 done 1000"
+	own --console-log "$T/log" -- sh -c 'yes to-the-port | head -n 1000 >/dev/ttyS0; echo done'
+	check "$firmware: the serial port" is "$status $(out) $(grep -c to-the-port "$T/log")" "0 done 1000"
 
 	own --result "$T/result" -c 2 -- poweroff -f
 	check "$firmware: poweroff" is "$status $(grep -c '"reason": "power-off"' "$T/result")" "122 1"
