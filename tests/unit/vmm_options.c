@@ -224,7 +224,7 @@ TEST(helps_fit_a_terminal)
 {
 	const char *const usage[] = { run_usage, run_share_usage, run_ci_usage, run_debug_usage };
 
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(usage) / sizeof(usage[0]); i++) {
 		int lines = 0;
 
 		for (const char *line = usage[i]; *line; line = strchr(line, '\n') + 1) {
@@ -245,6 +245,9 @@ TEST(helps_fit_a_terminal)
 	options_free(&opt);
 	ASSERT_EQ(PARSE("--help-ci"), 0);
 	EXPECT_EQ(opt.help, &run_ci_usage[0]);
+	options_free(&opt);
+	ASSERT_EQ(PARSE("--help-debug"), 0);
+	EXPECT_EQ(opt.help, &run_debug_usage[0]);
 	options_free(&opt);
 }
 
