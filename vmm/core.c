@@ -50,16 +50,21 @@ struct head {
 
 int core_open(const char *path, struct why *why)
 {
-	/* Only for its owner: it has all that the guest knew. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	struct stat st;
 	int err;
 
 	if (fd < 0)
 		return why_fail(why, -errno, "--core: %s cannot be written: %s", path, strerror(errno));
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) == 0)
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		err = why_fail(why, -EINVAL, "--core: %s is not a plain file: give the name of one", path);
+	else if (fchmod(fd, 0600) || ftruncate(fd, 0))
+		/* It has all that the guest knew: one that was there does not stay open to others. */
+		err = why_fail(why, -errno,
+			       "--core: %s is there, and cannot be made yours only: %s: give another name",
+			       path, strerror(errno));
+	else
 		return fd;
-	err = why_fail(why, -EINVAL, "--core: %s is not a plain file: give the name of one", path);
 	close(fd);
 	return err;
 }

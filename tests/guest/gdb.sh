@@ -97,9 +97,10 @@ until_seen "$T/out" up
 place=$(sed -n 's/.*target remote //p' "$T/err")
 mkdir_at=0x$(sed -n 's/ .*__x64_sys_mkdir$//p' "$T/out")
 check "a port of its own choice, of this machine only" has "$T/err" 'remote 127.0.0.1:'
-debug "target remote $place" 'info threads' "x/s $banner" "break *$mkdir_at" "shell : >$EXT4/go" 'continue' 'info registers rip rax' \
-	'stepi' 'printf "then %p\n", $rip' "x/i $mkdir_at" 'print $cs' 'set var $r15 = 0x1234' 'info registers r15' \
-	'watch *(int *)'"$banner" 'delete' 'hbreak *'"$mkdir_at" 'delete' 'shell kill -9 $PPID'
+debug "target remote $place" 'info threads' "x/s $banner" "break *$mkdir_at" "shell : >$EXT4/go" \
+	'continue' 'info registers rip rax' 'stepi' 'printf "then %p\n", $rip' "x/i $mkdir_at" \
+	'set $was = $r15' 'set $r15 = 0x1234' 'info registers r15' 'set $r15 = $was' \
+	"watch *(int *)$banner" 'delete' "hbreak *$mkdir_at" 'delete' 'stepi' 'shell kill -9 $PPID'
 check "attached: two processors" says '2    Thread 2 (CPU 1'
 check "attached: memory" says 'Linux version'
 check "a breakpoint" says "hit Breakpoint 1, $(printf '0x%x' "$mkdir_at")"

@@ -389,10 +389,12 @@ TEST_F(core, no_older_core_is_left)
 	int fd;
 
 	ASSERT_EQ(core_write(self->fd, &self->core), 0);
+	ASSERT_EQ(chmod(self->path, 0644), 0);
 	fd = core_open(self->path, &why);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(stat(self->path, &st), 0);
 	EXPECT_EQ(st.st_size, 0);
+	EXPECT_EQ(st.st_mode & 0777, 0600);
 	core_remove(fd, self->path);
 	EXPECT_EQ(access(self->path, F_OK), -1);
 	close(fd);
