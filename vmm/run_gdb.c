@@ -11,7 +11,9 @@ static void hold_timer(int fd, struct itimerspec *left, bool held)
 
 	if (held)
 		timerfd_gettime(fd, left);
-	timerfd_settime(fd, 0, held ? &off : left, NULL);
+	/* One that was not set then may have been set meanwhile, for what the guest had said before. */
+	if (held || left->it_value.tv_sec || left->it_value.tv_nsec)
+		timerfd_settime(fd, 0, held ? &off : left, NULL);
 }
 
 /* While gdb holds the guest, no time-out goes on. */
@@ -19,6 +21,9 @@ static void on_held(void *arg, bool held)
 {
 	struct run *run = arg;
 
+	/* The command's start may be heard of only now. */
+	if (run->outcome.moment[MOMENT_COMMAND])
+		run->boot_left = (struct itimerspec){ 0 };
 	hold_timer(run->timeout_fd, &run->timeout_left, held);
 	hold_timer(run->boot_fd, &run->boot_left, held);
 	hold_timer(run->grace_fd, &run->grace_left, held);
