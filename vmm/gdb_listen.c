@@ -94,7 +94,7 @@ static int open_unix(struct gdb_listen *l, const char *path, struct why *why)
 				"--gdb: %s is too long, a socket's path has at most %zu bytes: give a "
 				"shorter one",
 				path, sizeof(addr.sun_path) - 1);
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path));
 	err = make_way(&addr, why);
 	if (err)
 		return err;
@@ -105,7 +105,7 @@ static int open_unix(struct gdb_listen *l, const char *path, struct why *why)
 	if (err)
 		return why_fail(why, err, "--gdb: %s cannot be made: %s: check its folder", path,
 				strerror(-err));
-	strcpy(l->address, path);
+	snprintf(l->address, sizeof(l->address), "%s", path);
 	if (lstat(path, &l->socket_is))
 		l->socket_is.st_ino = 0;
 	return 0;

@@ -132,10 +132,10 @@ static int set_hardware(struct gdb_target *target, const struct x86_hardware_bre
 	struct x86_hardware_break *all = target->debug[0].hardware, *slot = NULL;
 
 	for (unsigned int i = 0; i < X86_HARDWARE_BREAKS; i++) {
-		if (all[i].on && all[i].kind == b->kind && all[i].address == b->address &&
-		    all[i].len == b->len)
-			slot = &all[i];
-		else if (on && !all[i].on && !slot)
+		bool same = all[i].on && all[i].kind == b->kind && all[i].address == b->address &&
+			    all[i].len == b->len;
+
+		if (same || (on && !all[i].on && !slot))
 			slot = &all[i];
 	}
 	if (!slot)
@@ -252,7 +252,7 @@ static void detach(void *arg)
 	enum gdb_resume how[PLATFORM_MAX_CPUS];
 
 	gdb_target_forget(target);
-	for (unsigned int i = 0; i < target->vm->ncpus; i++)
+	for (unsigned int i = 0; i < PLATFORM_MAX_CPUS; i++)
 		how[i] = GDB_CONTINUE;
 	run(target, how);
 }
