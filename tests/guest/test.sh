@@ -141,7 +141,7 @@ esc=$(printf '\033')
 check "a terminal: status" is "$status" 0
 check "a terminal: what runs" has "$T/out" " s  $elf"
 check "a terminal: how many" has "$T/out" "0 of 1 ended, 0 failed, 1 running"
-check "a terminal: these lines are taken away before the next" has "$T/out" "$esc[2A"
+check "a terminal: these lines are taken away before the next" has "$T/out" "${esc}[2A"
 check "a terminal: colour" has "$T/out" "${esc}[32mok${esc}[m 1 - $elf"
 
 # Where io_uring is refused, as in containers, it goes on with system calls.

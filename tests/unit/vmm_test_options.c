@@ -93,6 +93,8 @@ TEST(what_is_refused)
 	EXPECT_COMPLAINT("--kernel", "--kernel", "k", "--", "true");
 	EXPECT_COMPLAINT("--result", "--result", "r", "k", "--", "true");
 	EXPECT_COMPLAINT("--console-log", "--console-log=c", "k", "--", "true");
+	EXPECT_COMPLAINT("--core", "--core=c", "k", "--", "true");
+	EXPECT_COMPLAINT("--gdb", "--gdb=1234", "k", "--", "true");
 	EXPECT_COMPLAINT("ninepin run --help-share", "--help-share", "k", "--", "true");
 }
 
