@@ -259,9 +259,11 @@ unit-tests: $(UNIT_TESTS)
 HELPERS = $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(wildcard tests/guest/*.c)) $(BUILD)/guest/fs
 $(filter-out %/fs,$(HELPERS)): $(BUILD)/guest/%: $(PLAIN)/obj/tests/guest/%.o
 $(BUILD)/guest/fs: $(patsubst %.c,$(PLAIN)/obj/%.o,$(wildcard tests/guest/fs/*.c))
+# Not a program, but a kernel.
+$(BUILD)/guest/fault: KERNEL_LINK = -nostdlib -Wl,--build-id=none
 $(HELPERS):
 	@mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $^
+	$(Q)$(CC) -static $(KERNEL_LINK) -o $@ $^
 
 # Guest tests whose name begins with long_ take minutes.
 LONG_TESTS = $(wildcard tests/guest/long_*.sh)

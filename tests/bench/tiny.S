@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kernel of a few bytes, so that what a VMM needs beside reading a kernel can be seen: an ELF file with
- * a PVH entry. It ends what tests/bench/breakdown counts, says that it runs as init.c does, and ends by a triple fault. Its release is that of the
- * real one, whose modules are then looked for.
+ * A kernel of a few bytes, so that what a VMM needs beside reading a kernel can be seen: an ELF file, for QEMU with
+ * a PVH entry. Its instructions are the same in 32-bit mode, in which QEMU enters it, and in 64-bit mode. It ends
+ * what tests/bench/breakdown counts, says that it runs as init.c does, and ends by a triple fault. Its release is
+ * that of the real one, whose modules are then looked for.
  */
 #include "tests/bench/breakdown/marker.h"
 
@@ -17,7 +18,8 @@
 entry:
 	nopl	MARKER_END(%eax)
 	out	%al, $0xed
-	lidt	no_idt
+	mov	$no_idt, %eax
+	lidt	(%eax)
 	int3
 
 	.section .rodata, "a"

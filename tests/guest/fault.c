@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * A kernel, of a sort: its PVH entry (Xen's document misc/pvh) goes wrong at once. With a command line that
- * ends with "y" ("stray"), it jumps to where there is no memory, which KVM cannot go on with; else it trips over
- * an instruction without a way to handle that, a triple fault.
+ * A kernel, of a sort: it goes wrong at once. With a command line that ends with "y" ("stray"), it jumps to where
+ * there is no memory, which KVM cannot go on with; else it trips over an instruction without a way to handle that,
+ * a triple fault.
  */
-__asm__(".pushsection .note.Xen, \"a\", @note\n"
-	"	.long 4, 4, 18\n" /* XEN_ELFNOTE_PHYS32_ENTRY */
-	"	.asciz \"Xen\"\n"
-	"	.long entry\n"
-	".popsection\n"
-	".code32\n"
-	"entry:\n"
-	"	mov 24(%ebx), %esi\n" /* hvm_start_info.cmdline_paddr */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	mov 0x228(%rsi), %esi\n" /* boot_params.hdr.cmd_line_ptr */
 	"1:	mov %al, %dl\n"
 	"	lodsb\n"
 	"	test %al, %al\n"
@@ -20,10 +15,7 @@ __asm__(".pushsection .note.Xen, \"a\", @note\n"
 	"	je 2f\n"
 	"	ud2\n"
 	"2:	mov $0xd8000000, %eax\n"
-	"	jmp *%eax\n"
-	".code64\n");
+	"	jmp *%rax\n");
 
-int main(void)
-{
-	return 0;
-}
+/* By this a kernel is told from a program. */
+const char banner[] = "Linux version 0 ";
