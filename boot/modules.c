@@ -135,6 +135,7 @@ static int find_line(const struct modules *m, struct span name, struct span *lin
 static int by_name(struct modules *m, struct span name, struct module **module, struct why *why)
 {
 	struct span line, path;
+	struct module *new = NULL;
 	char *text;
 	int found;
 
@@ -146,16 +147,17 @@ static int by_name(struct modules *m, struct span name, struct module **module, 
 		return found;
 	path = cut_path(&line);
 	if (module_has_name(path, name))
-		*module = malloc(sizeof(**module));
+		new = malloc(sizeof(*new));
 	else
 		found = 0;
-	if (!*module) {
+	if (!new) {
 		free(text);
 		return found ? why_fail(why, -ENOMEM, "There is no memory left for the list of modules.")
 			     : 0;
 	}
-	**module = (struct module){ .next = m->seen, .text = text, .path = path, .deps = line };
-	m->seen = *module;
+	*new = (struct module){ .next = m->seen, .text = text, .path = path, .deps = line };
+	m->seen = new;
+	*module = new;
 	return 0;
 }
 
@@ -319,7 +321,8 @@ static int resolve(struct modules *m, const char *const *names, size_t n, struct
 		if (!err && module)
 			err = add(m, module, 0, why);
 		if (err)
-			return err;
+			/* It is in m->seen, which modules_resolve() frees. */
+			return err; /* NOLINT(clang-analyzer-unix.Malloc) */
 		if (module || optional)
 			continue;
 		err = is_builtin(m, name, why);
@@ -416,7 +419,7 @@ int module_write(struct cpio *cpio, const char *inside, unsigned int mode, const
 		cpio_file(cpio, inside, mode, unpacked, size);
 		data = unpacked;
 	}
-	if (size < SELFMAG || memcmp(data, ELFMAG, SELFMAG))
+	if (!data || size < SELFMAG || memcmp(data, ELFMAG, SELFMAG))
 		err = why_fail(why, -ENOEXEC, "%s is not a kernel module; install it again.", path);
 	free(unpacked);
 	return err;

@@ -166,7 +166,7 @@ static size_t *find_parents(const struct ktap *ktap)
 /* The names of the tests that it is in come first: "suite / case". */
 static void put_item_name(FILE *to, const struct ktap *ktap, const size_t *parent, size_t i)
 {
-	size_t path[KTAP_MAX_DEPTH], n = 0;
+	size_t path[KTAP_MAX_DEPTH] = { 0 }, n = 0;
 
 	for (; i != NO_PARENT; i = parent[i])
 		path[n++] = i;

@@ -488,7 +488,7 @@ int ktap_end(struct ktap *ktap)
 
 int ktap_read(struct ktap *ktap, FILE *from)
 {
-	char line[MAX_LINE];
+	char line[MAX_LINE] = "";
 	size_t len = 0;
 	int c, err = 0;
 
