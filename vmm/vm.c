@@ -462,8 +462,9 @@ bool vm_halted(struct vm *vm)
 	 * long as the first one works. */
 	for (unsigned int i = 0; i < vm->ncpus && (i == 0 || first); i++) {
 		all &= atomic_load(&vm->vcpu[i].halted) >= HALTED_LOOKS;
+		/* The one that leaves a system call alone which it makes for a device. */
 		if (vm->vcpu[i].started)
-			pthread_kill(vm->vcpu[i].thread, VCPU_KICK_SIGNAL);
+			pthread_kill(vm->vcpu[i].thread, VCPU_PAUSE_SIGNAL);
 	}
 	return all;
 }

@@ -161,7 +161,7 @@ int vcpu_setup(struct vcpu *vcpu, const struct boot_entry *entry, struct why *wh
 void vcpu_loop(struct vcpu *vcpu);
 /* The signal that makes KVM_RUN return, and system calls too. */
 #define VCPU_KICK_SIGNAL SIGUSR1
-/* Makes KVM_RUN return, but no system call fail that a device makes. */
+/* Makes KVM_RUN return, but no system call fail that a device makes: for a look in passing. */
 #define VCPU_PAUSE_SIGNAL SIGUSR2
 
 #endif
