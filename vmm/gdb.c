@@ -25,17 +25,12 @@ void gdb_init(struct gdb *gdb, const struct gdb_ops *ops, void *arg,
 
 void gdb_connected(struct gdb *gdb)
 {
-	gdb->running = true;
-	gdb->awaits_stop = false;
-	gdb->acks = true;
-	gdb->knows_swbreak = false;
-	gdb->knows_hwbreak = false;
-	gdb->cpu = 0;
-	gdb->step_cpu = 0;
+	gdb->running = gdb->acks = true;
+	gdb->awaits_stop = gdb->knows_swbreak = gdb->knows_hwbreak = false;
+	gdb->cpu = gdb->step_cpu = 0;
 	gdb->state = GDB_IDLE;
 	gdb->ack = '\0';
-	gdb->frame_len = 0;
-	gdb->frame_sent = 0;
+	gdb->frame_len = gdb->frame_sent = 0;
 }
 
 /* ---- replies ---- */
