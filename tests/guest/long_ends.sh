@@ -47,7 +47,7 @@ ended "a warning with --fail-on" 120 report
 
 own -c 1 --timeout $up -- sh -c "$(provoke HARDLOCKUP)"
 ended "a processor that hangs with interrupts off" 124 timeout
-own -c 1 --timeout $up -- "$TESTS/poke" first sh -c 'while :; do :; done'
+own --root / -c 1 --timeout $up -- "$TESTS/poke" first sh -c 'while :; do :; done'
 ended "a guest that hangs" 124 timeout
 check "a guest that hangs: its waiting tasks" has "$T/log" 'Show Blocked State'
 

@@ -4,6 +4,8 @@
 # run by an ordinary user.
 . "${0%/*}/lib"
 
+# Another test may have had a user of the same name.
+sed -i "/^me:/d" /etc/passwd /etc/group
 cat >>/etc/passwd <<END
 me:x:2200:2201::/tmp:/bin/ash
 other:x:2202:2203::/home/other:/bin/sh
